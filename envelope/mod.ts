@@ -1,0 +1,3 @@
+export * from "./envelope.ts";
+export * from "./failure.ts";
+export * from "./duration.ts";

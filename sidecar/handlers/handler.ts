@@ -1,0 +1,82 @@
+/** What a sidecar needs of a handler, whatever runs it: a socket runtime, a WASM plugin, a crew function. */
+
+import type { Envelope, Failure, Frame, JsonText } from "@asya/envelope";
+
+/** One call: the envelope, which attempt it is, and how long it may take. */
+export interface HandlerCall {
+  readonly envelope: Envelope;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** Milliseconds that the handler may take: min(actor time-out, time left to the deadline). */
+  readonly limitMs: number;
+  /** Aborted to cancel (reason: a string), or when the sidecar gives up. */
+  readonly signal: AbortSignal;
+}
+
+/** Where a handler leaves what is not its answer. */
+export interface HandlerSink {
+  /** A partial result for the gateway's stream; `seq` counts from 0. Never blocks. */
+  partial(seq: number, body: Uint8Array): void;
+  /** The handler really began: from here on this is an attempt. */
+  started(): void;
+}
+
+/** A value for one of the actor's custom metrics. */
+export interface HandlerMetric {
+  readonly name: string;
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A complete answer: no frame, one, or several (fan-out). */
+export interface HandlerAnswer {
+  readonly frames: readonly Frame[];
+  readonly metrics?: readonly HandlerMetric[];
+}
+
+/** A handler behind the sidecar. */
+export interface Handler {
+  /**
+   * Resolves when calls can be made; call it again after {@linkcode HandlerGone}.
+   * @throws when `signal` aborts
+   */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * @throws HandlerError | HandlerGone | HandlerTimeout | InvalidAnswer
+   */
+  handle(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer>;
+  /** How many calls may run at once; known after `ready`. */
+  readonly concurrency: number;
+  /** Why the handler cannot take calls now, for `/health/ready`; absent when it can. */
+  readonly trouble?: string | undefined;
+  close(): Promise<void>;
+}
+
+/** The handler ran and failed: its own error, to be retried or sent to `error-end`. */
+export class HandlerError extends Error {
+  override readonly name = "HandlerError";
+  constructor(readonly failure: Failure, options?: ErrorOptions) {
+    super(`${failure.code}: ${failure.message}`, options);
+  }
+}
+
+/** The handler process is away (crashed, restarting, socket refused or closed): nobody's fault yet. */
+export class HandlerGone extends Error {
+  override readonly name = "HandlerGone";
+}
+
+/** The call passed its limit. `interrupted`: the call really ended and the handler can take others. */
+export class HandlerTimeout extends Error {
+  override readonly name = "HandlerTimeout";
+  constructor(message: string, readonly interrupted: boolean, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The handler answered something that is not an answer. */
+export class InvalidAnswer extends Error {
+  override readonly name = "InvalidAnswer";
+}
+
+/** Re-exported so that a handler's author needs one import. */
+export type { Envelope, Failure, Frame, JsonText };

@@ -1,0 +1,2 @@
+/** Logs and metrics of every service. @module */
+export * from "./log.ts";
