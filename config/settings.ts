@@ -11,13 +11,15 @@ export interface Setting<T> {
   readonly names: readonly [string, ...string[]];
   /** What it holds, for help and docs: `duration`, `bytes`, `boolean`, ... */
   readonly type: string;
+  /** What it is for, as a phrase. */
   readonly help: string;
   /** The default as a user would write it; absent when there is none. */
   readonly fallback?: string | undefined;
+  /** Whether the start fails without it. */
   readonly required: boolean;
   /** Never printed. */
   readonly secret: boolean;
-  /** @throws Error with a message that says what is expected */
+  /** Makes the value. @throws Error with a message that says what is expected */
   readonly parse: (text: string) => T;
 }
 
@@ -97,11 +99,12 @@ export const setting = {
   duration: maker("duration", parseDuration),
   bytes: maker("bytes", parseBytes),
   json: maker("JSON", parseJson),
-  /** One of a fixed set of words. */
+  /** One of a fixed set of lower-case words; upper case is read as lower case. */
   oneOf: <const W extends readonly string[]>(words: W) =>
     maker<W[number]>(words.join(" | "), (text) => {
-      if (!words.includes(text)) throw new Error(`expected one of ${words.join(", ")}`);
-      return text;
+      const word = text.toLowerCase();
+      if (!words.includes(word)) throw new Error(`expected one of ${words.join(", ")}`);
+      return word;
     }),
   /** A row with a parser of its own. */
   custom: <T>(type: string, parse: (text: string) => T) => maker(type, parse),
@@ -118,8 +121,11 @@ export type Settings<T extends SettingsTable> = {
 
 /** One or more variables are missing or wrong; the message lists each of them. */
 export class SettingsError extends Error {
+  /** The class. */
   override readonly name = "SettingsError";
+  /** Stable. */
   readonly code = "invalid_settings";
+  /** Each problem is one sentence that names its variable. */
   constructor(readonly problems: readonly string[]) {
     const head = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
     super(`${head} wrong:\n${problems.map((p) => `  - ${p}`).join("\n")}`);

@@ -47,9 +47,10 @@ export function parseDuration(text: string): number {
 /** Writes milliseconds as a Go duration: `150000` is `2m30s`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms * 1e6) / 1e6}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor((ms % 3_600_000) / 60_000);
-  const seconds = Math.round(ms % 60_000) / 1_000;
+  const whole = Math.round(ms);
+  const hours = Math.floor(whole / 3_600_000);
+  const minutes = Math.floor((whole % 3_600_000) / 60_000);
+  const seconds = (whole % 60_000) / 1_000;
   return `${hours ? `${hours}h` : ""}${minutes ? `${minutes}m` : ""}${
     seconds ? `${seconds}s` : ""
   }`;

@@ -38,6 +38,7 @@ export interface Envelope {
   readonly id: string;
   /** The envelope that this one was fanned out from. */
   readonly parentId?: string;
+  /** Where it goes. */
   readonly route: Route;
   /** Headers by name, kept on every hop, fan-out and error. Absent and empty are different. */
   readonly headers?: JsonMembers;
@@ -45,6 +46,7 @@ export interface Envelope {
   readonly payload: Uint8Array;
   /** RFC 3339, as it was written. */
   readonly deadline?: string;
+  /** Attempts at the actor whose turn it is. */
   readonly status?: Status;
   /** Top-level members that this version does not know; kept. */
   readonly extra: JsonMembers;

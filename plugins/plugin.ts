@@ -24,24 +24,39 @@ export interface PluginOptions {
   readonly config: Readonly<Record<string, string>>;
   /** Calls that may run at once: one worker each. */
   readonly workers: number;
+  /** Bounds on each call and each worker. */
   readonly limits: PluginLimits;
   /** Receives what the guest logs; bounded by the host. */
-  readonly log?: (level: "debug" | "info" | "warn" | "error", message: string) => void;
+  readonly log?: (level: PluginLogLevel, message: string) => void;
 }
+
+/** Severities of a guest's log line; `trace` lines are dropped. */
+export type PluginLogLevel = "debug" | "info" | "warn" | "error";
 
 /** One call of a plugin. */
 export interface PluginCall {
+  /** What the guest reads as its input; copied. */
   readonly input: Uint8Array;
   /** Per-call settings that the guest reads as config, e.g. `asya.id`, `asya.attempt`. */
   readonly context: Readonly<Record<string, string>>;
   /** Lowers `limits.timeoutMs` for this call. */
   readonly limitMs?: number;
+  /**
+   * Aborting rejects the call with `cancelled` at once. Where it runs already, its worker is free
+   * only when it ends or reaches its limit: nothing else can interrupt a guest.
+   */
   readonly signal?: AbortSignal;
 }
 
 /** A loaded plugin. */
 export interface Plugin {
+  /**
+   * Calls worth having in flight: the number of workers, times what fits into one hand-over to a
+   * worker (1 for slow guests, up to 16 for fast ones). Follows measurement, so read it anew.
+   */
   readonly concurrency: number;
+  /** SHA-256 of the module as it was given, in hex. */
+  readonly hash: string;
   /** Why it can take no calls now; absent when it can. */
   readonly trouble?: string | undefined;
   /**
@@ -49,6 +64,7 @@ export interface Plugin {
    * @throws PluginError
    */
   call(call: PluginCall): Promise<Uint8Array>;
+  /** Refuses new calls, lets those that run end within their limits, then ends the workers. */
   close(): Promise<void>;
 }
 
@@ -64,10 +80,41 @@ export type PluginErrorCode =
   | "cancelled"
   | "closed";
 
+/** Where a failure happened, as far as it is known. */
+export interface PluginErrorPlace {
+  /** SHA-256 of the module, in hex. */
+  readonly module?: string | undefined;
+  /** The exported function that was called. */
+  readonly functionName?: string | undefined;
+  /** The guest's own name for its error, e.g. `ValueError`. */
+  readonly type?: string | undefined;
+  /** Stack of the guest, innermost frame first, one a line. */
+  readonly guestStack?: string | undefined;
+}
+
 /** Every failure of a plugin. After any of them the plugin takes further calls, on a fresh instance. */
-export class PluginError extends Error {
+export class PluginError extends Error implements PluginErrorPlace {
+  /** Always `PluginError`. */
   override readonly name = "PluginError";
-  constructor(readonly code: PluginErrorCode, message: string, options?: ErrorOptions) {
+  readonly module?: string | undefined;
+  readonly functionName?: string | undefined;
+  readonly type?: string | undefined;
+  readonly guestStack?: string | undefined;
+  /**
+   * Makes one; the host adds where it happened.
+   *
+   * @param code what went wrong, in one stable word
+   * @param message one sentence that a person can act on
+   */
+  constructor(
+    readonly code: PluginErrorCode,
+    message: string,
+    options: ErrorOptions & PluginErrorPlace = {},
+  ) {
     super(message, options);
+    this.module = options.module;
+    this.functionName = options.functionName;
+    this.type = options.type;
+    this.guestStack = options.guestStack;
   }
 }

@@ -11,19 +11,27 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** A logger; `with` makes one whose lines all carry more fields. */
 export interface Logger {
+  /** Writes a line at this severity. */
   debug(message: string, fields?: LogFields): void;
+  /** Writes a line at this severity. */
   info(message: string, fields?: LogFields): void;
+  /** Writes a line at this severity. */
   warn(message: string, fields?: LogFields): void;
+  /** Writes a line at this severity. */
   error(message: string, fields?: LogFields): void;
+  /** A logger whose lines carry these fields too. */
   with(fields: LogFields): Logger;
 }
 
 /** Where lines go and which are dropped. */
 export interface LoggerOptions {
+  /** The lowest severity that is written. */
   readonly level: LogLevel;
   /** Receives one line without its newline; default: standard error. */
   readonly write?: (line: string) => void;
+  /** Go into every line. */
   readonly fields?: LogFields;
+  /** Default: the clock. */
   readonly now?: () => Date;
 }
 

@@ -7,6 +7,7 @@
 export interface Outgoing {
   /** The receiving actor's bare name. */
   readonly actor: string;
+  /** The envelope as it goes on the queue. Must not be changed until the call has answered. */
   readonly body: Uint8Array;
   /** Identifies the message in confirms and logs; not a key for de-duplication. */
   readonly messageId: string;
@@ -21,12 +22,21 @@ export type SendResult =
 
 /** A message that was received and not yet settled. Exactly one settling call per delivery. */
 export interface Delivery {
+  /** The raw message. */
   readonly body: Uint8Array;
   /** How often the broker has delivered this message, from 1; absent where the broker does not know. */
   readonly deliveries?: number;
-  /** Gives the message back, to be delivered again soon. @throws DeliveryLost */
+  /**
+   * Gives the message back, to be delivered again soon: as soon as the broker can be reached, if
+   * that is not now.
+   * @throws DeliveryLost
+   */
   release(): Promise<void>;
-  /** Puts the raw body among the actor's dead letters, durably, then settles. @throws DeliveryLost */
+  /**
+   * Puts the raw body among the actor's dead letters, durably, then settles.
+   * @throws DeliveryLost
+   * @throws TransportUnavailable when nothing was settled; the call can be repeated
+   */
   deadLetter(reason: string): Promise<void>;
 }
 
@@ -34,7 +44,9 @@ export interface Delivery {
 export interface DeadLetter {
   /** Names this dead letter in `replay` and `discard`. */
   readonly key: string;
+  /** The message as it was received. */
   readonly body: Uint8Array;
+  /** Why it is here, as given to `deadLetter` or by the broker. */
   readonly reason: string;
   /** When it was put there. */
   readonly at: Date;
@@ -42,11 +54,11 @@ export interface DeadLetter {
 
 /** The dead letters of one actor. */
 export interface DeadLetters {
-  /** Oldest first, at most `limit`, nothing removed. */
+  /** Oldest first, at most `limit`, nothing removed. @throws QueueMissing */
   list(limit: number): Promise<DeadLetter[]>;
-  /** Puts it back on the actor's queue; false when the key is unknown. */
+  /** Puts it back on the actor's queue; false when the key is unknown. @throws QueueMissing */
   replay(key: string): Promise<boolean>;
-  /** Removes it for good; false when the key is unknown. */
+  /** Removes it for good; false when the key is unknown. @throws QueueMissing */
   discard(key: string): Promise<boolean>;
 }
 
@@ -63,8 +75,15 @@ export interface Depth {
 /** One actor's queue. All promises of durability hold across `kill -9` and power loss. */
 export interface Queue {
   /**
-   * Deliveries, at most `prefetch` unsettled at once; ends when `signal` aborts. While a delivery
-   * is unsettled and this process lives, nobody else gets it, however long that takes.
+   * Deliveries, in the order in which they were sent as far as nothing is released, delayed or
+   * redelivered; at most `prefetch` unsettled at once; ends when `signal` aborts. While a delivery
+   * is unsettled and this process lives, nobody else gets it, however long that takes. (A broker
+   * takes a process for dead that gives no sign of life for long; settling then says so.)
+   *
+   * `prefetch` is asked again and again: a new answer counts from the next settling, or within a
+   * second. A broker that goes away ends nothing: deliveries go on when it is back.
+   *
+   * @throws QueueMissing at the first delivery; TransportUnavailable only while starting
    */
   receive(options: { prefetch: () => number; signal: AbortSignal }): AsyncIterable<Delivery>;
   /**
@@ -72,13 +91,16 @@ export interface Queue {
    * delivery is **not** settled and the failed results say why; the caller decides. Entries that
    * succeeded stay sent. A second call with only the failed entries is the way to retry.
    * @throws DeliveryLost when the delivery is no longer ours; entries may or may not have been sent
+   * @throws TransportUnavailable only when `out` is empty; otherwise the results carry it
    */
   complete(delivery: Delivery, out: readonly Outgoing[]): Promise<SendResult[]>;
-  /** Makes messages durable without settling anything. */
+  /** Makes messages durable without settling anything. Every failure is in the results. */
   send(out: readonly Outgoing[]): Promise<SendResult[]>;
   /** Creates the actor's queue (and its dead letters) if it does not exist. */
   declare(actor: string): Promise<void>;
+  /** Counts any actor's messages. @throws QueueMissing */
   depth(actor: string): Promise<Depth>;
+  /** Any actor's dead letters; nothing is asked of the broker yet. */
   deadLetters(actor: string): DeadLetters;
   /** The largest body that can be sent, in bytes. */
   readonly maxMessageBytes: number;
@@ -98,6 +120,7 @@ export interface Transport {
 
 /** Base of every error of a transport. */
 export abstract class TransportError extends Error {
+  /** Stable, for programs; the message is for people. */
   abstract readonly code: string;
   /** Whether the same call can succeed later without anybody changing anything. */
   abstract readonly retryable: boolean;
@@ -105,9 +128,13 @@ export abstract class TransportError extends Error {
 
 /** The addressed actor has no queue. */
 export class QueueMissing extends TransportError {
+  /** The class's name. */
   override readonly name = "QueueMissing";
+  /** For programs. */
   readonly code = "queue_missing";
+  /** See {@linkcode TransportError.retryable}. */
   readonly retryable = false;
+  /** `actor`: the bare name that was addressed. */
   constructor(readonly actor: string, options?: ErrorOptions) {
     super(`actor "${actor}" has no queue; create the actor, or correct the route`, options);
   }
@@ -115,9 +142,13 @@ export class QueueMissing extends TransportError {
 
 /** The body is larger than the transport takes. */
 export class MessageTooLarge extends TransportError {
+  /** The class's name. */
   override readonly name = "MessageTooLarge";
+  /** For programs. */
   readonly code = "message_too_large";
+  /** See {@linkcode TransportError.retryable}. */
   readonly retryable = false;
+  /** `bytes`: the body's length; `limit`: the most that the transport takes. */
   constructor(readonly bytes: number, readonly limit: number, options?: ErrorOptions) {
     super(`message of ${bytes} bytes exceeds the transport's limit of ${limit} bytes`, options);
   }
@@ -125,21 +156,30 @@ export class MessageTooLarge extends TransportError {
 
 /** The broker, file or network is away or refuses for now (also: disk full). */
 export class TransportUnavailable extends TransportError {
+  /** The class's name. */
   override readonly name = "TransportUnavailable";
+  /** For programs. */
   readonly code = "transport_unavailable";
+  /** See {@linkcode TransportError.retryable}. */
   readonly retryable = true;
 }
 
 /** The delivery was given to somebody else meanwhile: settling it must do nothing. */
 export class DeliveryLost extends TransportError {
+  /** The class's name. */
   override readonly name = "DeliveryLost";
+  /** For programs. */
   readonly code = "delivery_lost";
+  /** See {@linkcode TransportError.retryable}. */
   readonly retryable = false;
 }
 
 /** The broker took the message but cannot promise to keep it. */
 export class NotDurable extends TransportError {
+  /** The class's name. */
   override readonly name = "NotDurable";
+  /** For programs. */
   readonly code = "not_durable";
+  /** See {@linkcode TransportError.retryable}. */
   readonly retryable = true;
 }

@@ -4,6 +4,7 @@ import type { Envelope, Failure, Frame, JsonText } from "@asya/envelope";
 
 /** One call: the envelope, which attempt it is, and how long it may take. */
 export interface HandlerCall {
+  /** What the handler works on; its payload is raw JSON. */
   readonly envelope: Envelope;
   /** Counted from 1. */
   readonly attempt: number;
@@ -23,14 +24,19 @@ export interface HandlerSink {
 
 /** A value for one of the actor's custom metrics. */
 export interface HandlerMetric {
+  /** As the actor's `ASYA_CUSTOM_METRICS` declares it. */
   readonly name: string;
+  /** Finite. */
   readonly value: number;
+  /** Label values by label name. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** A complete answer: no frame, one, or several (fan-out). */
 export interface HandlerAnswer {
+  /** In the order of their indexes. */
   readonly frames: readonly Frame[];
+  /** What the handler measured itself. */
   readonly metrics?: readonly HandlerMetric[];
 }
 
@@ -42,6 +48,7 @@ export interface Handler {
    */
   ready(signal: AbortSignal): Promise<void>;
   /**
+   * Makes one call.
    * @throws HandlerError | HandlerGone | HandlerTimeout | InvalidAnswer
    */
   handle(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer>;
@@ -49,12 +56,15 @@ export interface Handler {
   readonly concurrency: number;
   /** Why the handler cannot take calls now, for `/health/ready`; absent when it can. */
   readonly trouble?: string | undefined;
+  /** Fails the calls that run with {@linkcode HandlerGone} and lets go of everything. Safe to call twice. */
   close(): Promise<void>;
 }
 
 /** The handler ran and failed: its own error, to be retried or sent to `error-end`. */
 export class HandlerError extends Error {
+  /** Stable. */
   override readonly name = "HandlerError";
+  /** With what `error-end` would be told. */
   constructor(readonly failure: Failure, options?: ErrorOptions) {
     super(`${failure.code}: ${failure.message}`, options);
   }
@@ -62,12 +72,15 @@ export class HandlerError extends Error {
 
 /** The handler process is away (crashed, restarting, socket refused or closed): nobody's fault yet. */
 export class HandlerGone extends Error {
+  /** Stable. */
   override readonly name = "HandlerGone";
 }
 
 /** The call passed its limit. `interrupted`: the call really ended and the handler can take others. */
 export class HandlerTimeout extends Error {
+  /** Stable. */
   override readonly name = "HandlerTimeout";
+  /** `interrupted`: whether the call really ended. */
   constructor(message: string, readonly interrupted: boolean, options?: ErrorOptions) {
     super(message, options);
   }
@@ -75,6 +88,7 @@ export class HandlerTimeout extends Error {
 
 /** The handler answered something that is not an answer. */
 export class InvalidAnswer extends Error {
+  /** Stable. */
   override readonly name = "InvalidAnswer";
 }
 

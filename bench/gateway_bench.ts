@@ -1,0 +1,107 @@
+/**
+ * The gateway over real HTTP on a store on disk, client and server in one process: figures to
+ * compare with earlier ones of the same machine, not with those of a separate load generator.
+ */
+
+import { createGateway, type Gateway, openSqliteStore, type Tool } from "@asya/gateway";
+import { createLogger } from "@asya/telemetry";
+import { percentile, type Row } from "./row.ts";
+
+const ROW_MS = 1_500;
+/** Requests in flight. */
+const CLIENTS = 32;
+
+const TOOL: Tool = {
+  name: "echo",
+  description: "",
+  parameters: new Map([["text", { type: "string", required: true }]]),
+  route: ["prep"],
+  progress: true,
+  timeout: 60,
+};
+const CALL = JSON.stringify({ name: "echo", arguments: { text: "x".repeat(500) } });
+
+async function call(url: string): Promise<string> {
+  const response = await fetch(`${url}/tools/call`, { method: "POST", body: CALL });
+  return JSON.parse((await response.json()).content[0].text).envelope_id;
+}
+
+/** Runs `work` with all clients until the time is over; how often a second. */
+async function perSecond(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  let count = 0;
+  const client = async () => {
+    while (performance.now() - start < ROW_MS) {
+      await work();
+      count++;
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  return Math.round(count / (performance.now() - start) * 1000);
+}
+
+/** Milliseconds from sending the final report until the client has its event, one call. */
+async function finalToEvent(url: string): Promise<number> {
+  const id = await call(url);
+  const stream = await fetch(`${url}/envelopes/${id}/stream`);
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const readUntil = async (part: string) => {
+    while (!text.includes(part)) text += (await reader.read()).value ?? part;
+  };
+  await readUntil('"running"');
+  const start = performance.now();
+  const reported = fetch(`${url}/envelopes/${id}/final`, {
+    method: "POST",
+    body: '{"status":"succeeded","result":1}',
+  });
+  await readUntil('"succeeded"');
+  const took = performance.now() - start;
+  await reader.cancel();
+  await (await reported).body?.cancel();
+  return took;
+}
+
+async function measure(gateway: Gateway): Promise<Row[]> {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    gateway.app.fetch,
+  );
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const calls = await perSecond(() => call(url));
+    const id = await call(url);
+    const gets = await perSecond(async () => (await fetch(`${url}/envelopes/${id}`)).text());
+    const latencies: number[] = [];
+    const end = performance.now() + ROW_MS;
+    while (performance.now() < end) latencies.push(await finalToEvent(url));
+    return [
+      { name: `gateway POST /tools/call, ${CLIENTS} clients`, value: calls, unit: "/s" },
+      { name: `gateway GET /envelopes/{id}, ${CLIENTS} clients`, value: gets, unit: "/s" },
+      { name: "gateway final to SSE event, p50", value: percentile(latencies, 0.5), unit: "ms" },
+    ];
+  } finally {
+    await gateway.close();
+    await server.shutdown();
+  }
+}
+
+/** All rows, about 1.5 s each. */
+export async function bench(): Promise<Row[]> {
+  const folder = await Deno.makeTempDir();
+  const store = openSqliteStore(`${folder}/store.sqlite`);
+  const tools = new Map([[TOOL.name, TOOL]]);
+  const gateway = createGateway({
+    store,
+    publish: (out) => Promise.resolve(out.map(() => ({ ok: true }))),
+    tools: () => tools,
+    log: createLogger({ level: "error" }),
+  });
+  gateway.start();
+  try {
+    return await measure(gateway);
+  } finally {
+    await store.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * `deno task bench [ROOM...]`: every figure that the docs quote, measured in one run on this
+ * machine, with the ratios between them. Absolute figures of a shared machine mean little.
+ */
+
+import { formatRow, type Row } from "./row.ts";
+
+const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>>> = {
+  sqlite: () => import("./sqlite_bench.ts"),
+  socket: () => import("./socket_bench.ts"),
+  plugins: () => import("./plugins_bench.ts"),
+  gateway: () => import("./gateway_bench.ts"),
+  system: () => import("./system_bench.ts"),
+};
+
+const asked = Deno.args.length > 0 ? Deno.args : Object.keys(SUITES);
+const unknown = asked.filter((name) => !(name in SUITES));
+if (unknown.length > 0) {
+  console.error(
+    `no bench called ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}`,
+  );
+  Deno.exit(2);
+}
+console.log(
+  `Deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} cores, ${Deno.build.target}`,
+);
+for (const name of asked) {
+  console.log(`\n${name}`);
+  const { bench } = await SUITES[name]!();
+  for (const row of await bench()) console.log("  " + formatRow(row));
+}

@@ -1,0 +1,94 @@
+/** How an envelope comes into being: by a call, or as a child that a sidecar registers. */
+
+import type { Change, EnvelopeRecord } from "./record.ts";
+import { timestamp, withoutPublishAfter } from "./record.ts";
+
+/** What a call makes. */
+export interface NewCall {
+  readonly id: string;
+  readonly actors: readonly string[];
+  /** No deadline when absent or 0. */
+  readonly timeoutSeconds?: number;
+  readonly now: number;
+  /** When somebody other than the caller may publish it. */
+  readonly publishAfter: number;
+}
+
+/** The record of a call: pending until it is on its first actor's queue. */
+export function newCall(o: NewCall): EnvelopeRecord {
+  return {
+    id: o.id,
+    state: "pending",
+    actors: o.actors,
+    current: 0,
+    metadata: JSON.stringify({ job_id: o.id }),
+    ...o.timeoutSeconds
+      ? { timeoutSeconds: o.timeoutSeconds, deadline: Math.round(o.now + o.timeoutSeconds * 1000) }
+      : {},
+    progressPercent: 0,
+    currentActorIdx: 0,
+    actorsCompleted: 0,
+    totalActors: o.actors.length,
+    publishAfter: o.publishAfter,
+    createdAt: o.now,
+    updatedAt: o.now,
+  };
+}
+
+/** What a sidecar says about a child that it publishes itself. */
+export interface NewChild {
+  readonly id: string;
+  readonly actors: readonly string[];
+  readonly current: number;
+}
+
+/**
+ * The record of a fan-out child: on its way already. It inherits its parent's deadline, as its
+ * envelope does, so that a child that never reports does not stay open for ever.
+ */
+export function newChild(
+  o: NewChild,
+  parent: EnvelopeRecord | undefined,
+  now: number,
+): EnvelopeRecord {
+  return {
+    id: o.id,
+    ...parent ? { parentId: parent.id } : {},
+    state: "running",
+    actors: o.actors,
+    current: o.current,
+    ...parent?.deadline === undefined ? {} : { deadline: parent.deadline },
+    ...parent?.cancelRequested ? { cancelRequested: true } : {},
+    progressPercent: 0,
+    currentActorIdx: 0,
+    actorsCompleted: 0,
+    totalActors: o.actors.length,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/** The envelope is on its first actor's queue. A sidecar may have reported before we got here. */
+export function published(record: EnvelopeRecord, now: number): Change | undefined {
+  if (record.publishAfter === undefined) return undefined;
+  const sent = withoutPublishAfter(record);
+  if (record.state !== "pending") return { record: sent };
+  const status = "running";
+  const data = JSON.stringify({
+    id: record.id,
+    status,
+    message: "Sending envelope to first actor",
+    timestamp: timestamp(now),
+  });
+  return {
+    record: { ...sent, state: status, updatedAt: now },
+    update: { kind: "update", final: false, data },
+  };
+}
+
+/** The queue could not be reached; to be tried again. */
+export function postponed(record: EnvelopeRecord, until: number): Change | undefined {
+  return record.publishAfter === undefined
+    ? undefined
+    : { record: { ...record, publishAfter: until } };
+}

@@ -1,0 +1,99 @@
+/** What a sidecar's reports do to an envelope that is still open. */
+
+import type { JsonText } from "@asya/envelope";
+import { writeObject } from "../json.ts";
+import { type Change, type EnvelopeRecord, isFinal, timestamp } from "./record.ts";
+
+/** How much of an actor's share each report stands for, in percent. */
+export const WEIGHTS = { received: 10, processing: 50, completed: 100 } as const;
+
+/** What an actor is doing with the envelope. */
+export type ActorState = keyof typeof WEIGHTS;
+
+/** One progress report. */
+export interface ProgressReport {
+  readonly status: ActorState;
+  /** Which actor of the route; of a `completed`, the one that did the work. */
+  readonly actorIdx: number;
+  readonly actors?: readonly string[];
+  readonly message?: string;
+}
+
+/** An envelope is not done before its end actor says so. */
+const HIGHEST_OPEN_PERCENT = 99;
+
+/**
+ * Which actor a report is about. Sidecars of 0.1.x advance the route first and report `completed`
+ * with the next actor's index: recognised by an actor that completes without ever having received
+ * anything, while its predecessor never completed.
+ */
+function workedIdx(record: EnvelopeRecord, report: ProgressReport, total: number): number {
+  const { actorIdx: idx, status } = report;
+  const advanced = status === "completed" && idx > record.currentActorIdx && idx > record.current;
+  return Math.min(advanced ? idx - 1 : idx, total - 1);
+}
+
+/** Applies a report; `undefined` when the state is final. */
+export function progressed(
+  record: EnvelopeRecord,
+  report: ProgressReport,
+  now: number,
+): Change | undefined {
+  if (isFinal(record.state)) return undefined;
+  const actors = report.actors?.length ? report.actors : record.actors;
+  const total = Math.max(record.totalActors, actors.length);
+  const idx = workedIdx(record, report, total);
+  const percent = Math.max(
+    record.progressPercent,
+    Math.min((idx * 100 + WEIGHTS[report.status]) / total, HIGHEST_OPEN_PERCENT),
+  );
+  const done = report.status === "completed" ? idx + 1 : 0;
+  const late = idx < record.currentActorIdx;
+  const name = actors[idx];
+  const data = JSON.stringify({
+    id: record.id,
+    status: "running",
+    message: report.message,
+    progress_percent: percent,
+    actors,
+    current_actor_idx: idx,
+    envelope_state: report.status,
+    timestamp: timestamp(now),
+  });
+  return {
+    record: {
+      ...record,
+      state: "running",
+      progressPercent: percent,
+      totalActors: total,
+      current: Math.max(record.current, done),
+      actorsCompleted: Math.max(record.actorsCompleted, done),
+      ...late ? {} : {
+        actors,
+        currentActorIdx: idx,
+        ...name === undefined ? {} : { currentActorName: name },
+        ...report.message === undefined ? {} : { message: report.message },
+      },
+      updatedAt: now,
+    },
+    update: { kind: "update", final: false, data },
+  };
+}
+
+/** A piece of the result while the handler still works; `undefined` when the state is final. */
+export function partialResult(
+  record: EnvelopeRecord,
+  payload: JsonText,
+  now: number,
+): Change | undefined {
+  if (isFinal(record.state)) return undefined;
+  const data = writeObject({
+    id: JSON.stringify(record.id),
+    payload,
+    timestamp: JSON.stringify(timestamp(now)),
+  });
+  return {
+    record: { ...record, state: "running", updatedAt: now },
+    update: { kind: "partial", final: false, data },
+  };
+}

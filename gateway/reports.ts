@@ -1,0 +1,176 @@
+/** What sidecars and crew report about envelopes: read, checked, applied to the store. */
+
+import { EnvelopeError, isEnvelopeId, type JsonText } from "@asya/envelope";
+import { z } from "zod";
+import { newChild } from "./envelopes/create.ts";
+import { type FinalReport, finished } from "./envelopes/final.ts";
+import { partialResult, progressed, type ProgressReport, WEIGHTS } from "./envelopes/progress.ts";
+import type { Change, EnvelopeRecord } from "./envelopes/record.ts";
+import type { Outcome, Store } from "./store/store.ts";
+
+/** Longest text that is kept of a message or an error, in characters. */
+const MAX_TEXT = 4_096;
+/** Longest piece of a partial result, in characters. */
+const MAX_PARTIAL = 64 * 2 ** 10;
+
+/** A report's members, each as it was written. */
+export type ReportMembers = ReadonlyMap<string, JsonText>;
+
+const id = z.string().refine(isEnvelopeId, {
+  error: "1 to 256 bytes of well-formed text expected",
+});
+const text = z.string().transform((value) => value.slice(0, MAX_TEXT).toWellFormed());
+const actors = z.array(z.string().min(1).max(256)).max(1000);
+const index = z.int().min(0).max(1000);
+
+const progressSchema = z.object({
+  status: z.enum(Object.keys(WEIGHTS) as (keyof typeof WEIGHTS)[]),
+  actors: actors.nullish(),
+  current_actor_idx: index.nullish(),
+  message: text.nullish(),
+});
+
+const finalSchema = z.object({
+  status: z.enum(["succeeded", "failed"]),
+  parent_id: id.nullish(),
+  error: text.nullish(),
+  actors: actors.nullish(),
+  current_actor_idx: index.nullish(),
+  current_actor_name: text.nullish(),
+});
+
+const childSchema = z.object({
+  id,
+  parent_id: id.nullish(),
+  actors: actors.min(1),
+  current: index.nullish(),
+});
+
+/** Members that are passed on as text and never parsed. */
+const RAW: ReadonlySet<string> = new Set(["result", "error_details", "payload"]);
+
+/** Checks the members that are looked at. @throws EnvelopeError msg_parsing_error naming each mistake */
+function read<T>(schema: z.ZodType<T>, members: ReportMembers): T {
+  const plain: Record<string, unknown> = {};
+  for (const [name, json] of members) if (!RAW.has(name)) plain[name] = JSON.parse(json);
+  const parsed = schema.safeParse(plain);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((i) => `${i.path.join(".") || "body"}: ${i.message}`);
+  throw new EnvelopeError("msg_parsing_error", problems.slice(0, 10).join("; "));
+}
+
+/** The members of `object` that are neither `undefined` nor `null`. */
+type Present<T> = { [K in keyof T]?: NonNullable<T[K]> };
+function present<T extends object>(object: T): Present<T> {
+  const entries = Object.entries(object).filter(([, value]) =>
+    value !== undefined && value !== null
+  );
+  return Object.fromEntries(entries) as Present<T>;
+}
+
+function rawMember(members: ReportMembers, name: string): JsonText | undefined {
+  const json = members.get(name);
+  return json === "null" ? undefined : json;
+}
+
+/** @throws EnvelopeError msg_parsing_error */
+export function readProgress(members: ReportMembers): ProgressReport {
+  const { status, actors, current_actor_idx, message } = read(progressSchema, members);
+  return { status, actorIdx: current_actor_idx ?? 0, ...present({ actors, message }) };
+}
+
+/** @throws EnvelopeError msg_parsing_error */
+export function readFinal(
+  members: ReportMembers,
+): { readonly report: FinalReport; readonly parentId: string | undefined } {
+  const final = read(finalSchema, members);
+  const failed = final.status === "failed";
+  const report = {
+    status: final.status,
+    ...present({
+      result: failed ? rawMember(members, "result") : members.get("result"),
+      error: final.error,
+      errorDetails: rawMember(members, "error_details"),
+      actors: final.actors,
+      actorIdx: final.current_actor_idx,
+      actorName: final.current_actor_name,
+    }),
+  };
+  return { report, parentId: final.parent_id ?? undefined };
+}
+
+/** What became of a report. */
+export type Applied =
+  | { readonly kind: "applied"; readonly record: EnvelopeRecord }
+  /** The envelope's state is final; nothing was altered. */
+  | { readonly kind: "final"; readonly record: EnvelopeRecord }
+  | { readonly kind: "unknown" };
+
+function toApplied(outcome: Outcome | undefined): Applied {
+  if (outcome === undefined) return { kind: "unknown" };
+  return { kind: outcome.changed ? "applied" : "final", record: outcome.record };
+}
+
+/** Applies reports to a store. */
+export class Reports {
+  readonly #store: Store;
+  readonly #now: () => number;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** @throws EnvelopeError msg_parsing_error, StoreUnavailable */
+  async progress(id: string, members: ReportMembers): Promise<Applied> {
+    const report = readProgress(members);
+    return toApplied(
+      await this.#store.change(id, (record) => progressed(record, report, this.#now())),
+    );
+  }
+
+  /**
+   * A final report. Of an id that is not known but whose parent is, it creates the child.
+   *
+   * @throws EnvelopeError msg_parsing_error, StoreUnavailable
+   */
+  async final(id: string, members: ReportMembers): Promise<Applied> {
+    const { report, parentId } = readFinal(members);
+    const finish = (record: EnvelopeRecord) => finished(record, report, this.#now());
+    const outcome = await this.#store.change(id, finish);
+    if (outcome !== undefined || parentId === undefined) return toApplied(outcome);
+    const parent = await this.#store.head(parentId);
+    if (parent === undefined) return { kind: "unknown" };
+    const route = report.actors ?? parent.actors;
+    const child = newChild({ id, actors: route, current: 0 }, parent, this.#now());
+    const change = finish(child) as Change; // a new child is open
+    if (await this.#store.create(change, "null")) return { kind: "applied", record: change.record };
+    return toApplied(await this.#store.change(id, finish)); // it was registered meanwhile
+  }
+
+  /**
+   * Registers a fan-out child that its sidecar publishes itself; doing it twice changes nothing.
+   *
+   * @throws EnvelopeError msg_parsing_error, StoreUnavailable
+   */
+  async child(members: ReportMembers): Promise<{ readonly id: string; readonly known: boolean }> {
+    const { id, parent_id, actors, current } = read(childSchema, members);
+    const parent = parent_id ? await this.#store.head(parent_id) : undefined;
+    if (parent_id && parent === undefined) return { id, known: false };
+    const record = newChild({ id, actors, current: current ?? 0 }, parent, this.#now());
+    await this.#store.create({ record }, "null");
+    return { id, known: true };
+  }
+
+  /** @throws EnvelopeError msg_parsing_error, StoreUnavailable */
+  async partial(id: string, members: ReportMembers): Promise<Applied> {
+    const payload = members.get("payload");
+    if (payload === undefined || payload.length > MAX_PARTIAL) {
+      const message = `a partial report has a payload of at most ${MAX_PARTIAL} characters`;
+      throw new EnvelopeError("msg_parsing_error", message);
+    }
+    return toApplied(
+      await this.#store.change(id, (record) => partialResult(record, payload, this.#now())),
+    );
+  }
+}

@@ -1,0 +1,49 @@
+/** Everything a gateway process reads from its environment, apart from the transport's table. */
+
+import { readSettings, setting, type Settings } from "@asya/config";
+import { LOG_LEVELS } from "@asya/telemetry";
+
+/** One row a variable. */
+export const GATEWAY_SETTINGS = {
+  port: setting.integer("ASYA_GATEWAY_PORT", {
+    fallback: "8080",
+    help: "port to listen on; 0 = any free one",
+  }),
+  host: setting.text("ASYA_GATEWAY_HOST", {
+    fallback: "0.0.0.0",
+    help:
+      "address to listen on; a loopback address also refuses requests with a foreign Host or Origin",
+  }),
+  storePath: setting.text("ASYA_SQLITE_PATH", {
+    fallback: "asya.sqlite",
+    help: "file of the embedded store; one gateway process at a time",
+  }),
+  databaseUrl: setting.text("ASYA_DATABASE_URL", {
+    secret: true,
+    help: "PostgreSQL instead of the embedded store",
+  }),
+  toolsPath: setting.text("ASYA_CONFIG_PATH", {
+    help: "tools: a YAML file or a folder of them; without it there are no tools",
+  }),
+  meshTokenFile: setting.text("ASYA_MESH_TOKEN_FILE", {
+    help: "file with the token that sidecars report with; without it anybody may report",
+  }),
+  logLevel: setting.oneOf(LOG_LEVELS)("ASYA_LOG_LEVEL", {
+    fallback: "info",
+    help: "lowest severity that is logged",
+  }),
+};
+
+/** The values of {@linkcode GATEWAY_SETTINGS}. */
+export type GatewaySettings = Settings<typeof GATEWAY_SETTINGS>;
+
+/**
+ * Reads the table.
+ *
+ * @throws SettingsError naming every variable that is missing or wrong
+ */
+export function readGatewaySettings(
+  env: Readonly<Record<string, string | undefined>>,
+): GatewaySettings {
+  return readSettings(GATEWAY_SETTINGS, env);
+}

@@ -1,0 +1,66 @@
+/**
+ * Where envelopes are kept. Every method is atomic and durable when it resolves; what decides is a
+ * pure function that the store runs inside its transaction.
+ */
+
+import type { JsonText } from "@asya/envelope";
+import type { Change, EnvelopeRecord, Update } from "../envelopes/record.ts";
+import type { StoredEnvelope } from "../envelopes/view.ts";
+
+/** Updates kept of one envelope; later ones change the record only, the final one is always kept. */
+export const MAX_UPDATES = 10_000;
+
+/** An {@linkcode Update} with its number within the envelope's history: 1, 2, 3, ... */
+export interface StoredUpdate extends Update {
+  /** From 1; the event's id on the stream. */
+  readonly seq: number;
+}
+
+/** What {@linkcode Store.change} did. */
+export interface Outcome {
+  /** False when `decide` wanted no change. */
+  readonly changed: boolean;
+  /** The record as it is now. */
+  readonly record: EnvelopeRecord;
+}
+
+/** A store may be shared by several gateways. Each method throws {@linkcode StoreUnavailable}. */
+export interface Store {
+  /** Adds an envelope with its payload; false, and nothing altered, when the id exists. */
+  create(change: Change, payload: JsonText): Promise<boolean>;
+  /** The record alone; `undefined` when the id is unknown. */
+  head(id: string): Promise<EnvelopeRecord | undefined>;
+  /** The record with payload and result; `undefined` when the id is unknown. */
+  get(id: string): Promise<StoredEnvelope | undefined>;
+  /**
+   * Reads, decides, writes, as one: nobody else changes the envelope meanwhile. `decide` may run
+   * more than once and has no effects of its own. `undefined` when the id is unknown.
+   */
+  change(
+    id: string,
+    decide: (record: EnvelopeRecord) => Change | undefined,
+  ): Promise<Outcome | undefined>;
+  /** The history behind number `after`, oldest first, at most `limit`. */
+  updates(id: string, after: number, limit: number): Promise<StoredUpdate[]>;
+  /** Calls `wake` after each new update of the envelope, whoever wrote it. Returns the undo. */
+  watch(id: string, wake: () => void): () => void;
+  /**
+   * Takes envelopes whose `publishAfter` is not after `now` and sets it to `until`, so that no
+   * other gateway takes them before that.
+   */
+  claimUnpublished(
+    o: { readonly now: number; readonly until: number; readonly limit: number },
+  ): Promise<StoredEnvelope[]>;
+  /** Ids of open envelopes whose deadline is not after `now`, longest overdue first. */
+  overdue(now: number, limit: number): Promise<string[]>;
+  /** Finishes what was begun and lets go. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** The store is away, full or closed: nothing was stored, and the same call may succeed later. */
+export class StoreUnavailable extends Error {
+  /** The class's name. */
+  override readonly name = "StoreUnavailable";
+  /** Stable, for programs. */
+  readonly code = "store_unavailable";
+}

@@ -1,0 +1,230 @@
+/** What every store must do; each implementation runs it against the real thing. */
+
+import assert from "node:assert/strict";
+import { newCall, newChild, published } from "../envelopes/create.ts";
+import { finished } from "../envelopes/final.ts";
+import { progressed } from "../envelopes/progress.ts";
+import type { Change, EnvelopeRecord } from "../envelopes/record.ts";
+import { MAX_UPDATES, type Store, StoreUnavailable } from "./store.ts";
+
+/** A place where a store keeps things. */
+export interface StorePlace extends AsyncDisposable {
+  /** Opens the store; a second time after `close`, it has what was stored. */
+  open(): Promise<Store>;
+}
+
+function call(id: string, more: { timeoutSeconds?: number; publishAfter?: number } = {}): Change {
+  return { record: newCall({ id, actors: ["prep"], now: 1_000, publishAfter: 5_000, ...more }) };
+}
+
+const step = (record: EnvelopeRecord) =>
+  progressed(record, { status: "processing", actorIdx: 0 }, 2_000);
+const succeed = (record: EnvelopeRecord) =>
+  finished(record, { status: "succeeded", result: '{"big":9007199254740993}' }, 3_000);
+
+/** Adds the suite's tests. */
+export function testStore(name: string, place: () => Promise<StorePlace>): void {
+  const test = (what: string, body: (store: Store, place: StorePlace) => Promise<void>) =>
+    Deno.test(`${name}: ${what}`, async () => {
+      await using where = await place();
+      const store = await where.open();
+      try {
+        await body(store, where);
+      } finally {
+        await store.close();
+      }
+    });
+
+  test("get() gives back what create() stored, the payload letter by letter", async (store) => {
+    const change = call("a");
+    assert.equal(await store.create(change, '{"n": 1e400, "s": "\\ud800"}'), true);
+    assert.deepEqual(await store.get("a"), {
+      record: change.record,
+      payload: '{"n": 1e400, "s": "\\ud800"}',
+    });
+    assert.deepEqual(await store.head("a"), change.record);
+  });
+
+  test("create() leaves an envelope that exists as it is", async (store) => {
+    await store.create(call("a"), "1");
+    const other = { record: newChild({ id: "a", actors: ["other"], current: 0 }, undefined, 9) };
+    assert.equal(await store.create(other, "2"), false);
+    assert.equal((await store.get("a"))?.payload, "1");
+  });
+
+  test("nothing is known of an id that was never stored", async (store) => {
+    assert.equal(await store.get("x"), undefined);
+    assert.equal(await store.head("x"), undefined);
+    assert.equal(await store.change("x", step), undefined);
+    assert.deepEqual(await store.updates("x", 0, 10), []);
+  });
+
+  test("change() stores record, update and result as one", async (store) => {
+    await store.create(call("a"), "1");
+    const outcome = await store.change("a", succeed);
+    assert.equal(outcome?.changed, true);
+    assert.equal(outcome?.record.state, "succeeded");
+    const found = await store.get("a");
+    assert.equal(found?.record.state, "succeeded");
+    assert.equal(found?.result, '{"big":9007199254740993}');
+    const [update, ...more] = await store.updates("a", 0, 10);
+    assert.deepEqual(more, []);
+    assert.deepEqual({ seq: update?.seq, final: update?.final }, { seq: 1, final: true });
+  });
+
+  test("change() alters nothing where decide refuses", async (store) => {
+    await store.create(call("a"), "1");
+    await store.change("a", succeed);
+    const before = await store.get("a");
+    const outcome = await store.change("a", (record) => finished(record, { status: "failed" }, 9));
+    assert.deepEqual(outcome, { changed: false, record: before?.record });
+    assert.deepEqual(await store.get("a"), before);
+    assert.equal((await store.updates("a", 0, 10)).length, 1);
+  });
+
+  test("change() alters nothing where decide throws, and the others go on", async (store) => {
+    await store.create(call("a"), "1");
+    const bad = store.change("a", () => {
+      throw new RangeError("no");
+    });
+    const good = store.change("a", step);
+    await assert.rejects(bad, RangeError);
+    assert.equal((await good)?.record.state, "running");
+    assert.equal((await store.updates("a", 0, 10)).length, 1);
+  });
+
+  test("change() is never interrupted: of many finals at once exactly one wins", async (store) => {
+    await store.create(call("a"), "1");
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        store.change(
+          "a",
+          (record) => finished(record, { status: "succeeded", result: String(i) }, 3_000),
+        )),
+    );
+    assert.equal(outcomes.filter((outcome) => outcome?.changed).length, 1);
+    assert.equal((await store.updates("a", 0, 50)).length, 1);
+  });
+
+  test("updates() are numbered 1, 2, 3 in the order of their changes", async (store) => {
+    await store.create(call("a"), "1");
+    await Promise.all(Array.from({ length: 30 }, () => store.change("a", step)));
+    const all = await store.updates("a", 0, 100);
+    assert.deepEqual(all.map(({ seq }) => seq), Array.from({ length: 30 }, (_, i) => i + 1));
+    assert.deepEqual(await store.updates("a", 10, 5), all.slice(10, 15));
+  });
+
+  test("updates() are bounded, and the final one is always kept", async (store) => {
+    await store.create(call("a"), "1");
+    for (let done = 0; done < MAX_UPDATES + 10; done += 500) {
+      await Promise.all(Array.from({ length: 500 }, () => store.change("a", step)));
+    }
+    await store.change("a", succeed);
+    const rest = await store.updates("a", MAX_UPDATES - 1, 10);
+    assert.deepEqual(rest.map(({ seq, final }) => [seq, final]), [
+      [MAX_UPDATES, false],
+      [MAX_UPDATES + 1, true],
+    ]);
+  });
+
+  test("watch() calls after the update can be read, and not after the undo", async (store) => {
+    await store.create(call("a"), "1");
+    await store.create(call("b"), "1");
+    const woken = Promise.withResolvers<number>();
+    const undo = store.watch("a", async () => {
+      woken.resolve((await store.updates("a", 0, 10)).length);
+    });
+    await store.change("b", step);
+    await store.change("a", step);
+    assert.equal(await woken.promise, 1);
+    undo();
+    let late = 0;
+    const end = store.watch("a", () => late++);
+    end();
+    await store.change("a", step);
+    assert.equal(late, 0);
+  });
+
+  test("claimUnpublished() gives each envelope to one taker until its claim ends", async (store) => {
+    await store.create(call("now", { publishAfter: 10 }), "1");
+    await store.create(call("later", { publishAfter: 5_000 }), "2");
+    const claims = await Promise.all([
+      store.claimUnpublished({ now: 100, until: 900, limit: 10 }),
+      store.claimUnpublished({ now: 100, until: 900, limit: 10 }),
+    ]);
+    assert.deepEqual(claims.flat().map(({ record, payload }) => [record.id, payload]), [
+      ["now", "1"],
+    ]);
+    assert.equal((await store.head("now"))?.publishAfter, 900);
+    const again = await store.claimUnpublished({ now: 901, until: 2_000, limit: 10 });
+    assert.deepEqual(again.map(({ record }) => record.id), ["now"]);
+  });
+
+  test("claimUnpublished() takes at most the limit, the longest waiting first", async (store) => {
+    for (const [id, publishAfter] of [["c", 30], ["a", 10], ["b", 20]] as const) {
+      await store.create(call(id, { publishAfter }), "1");
+    }
+    const claimed = await store.claimUnpublished({ now: 100, until: 900, limit: 2 });
+    assert.deepEqual(claimed.map(({ record }) => record.id), ["a", "b"]);
+  });
+
+  test("claimUnpublished() leaves out what is published or final", async (store) => {
+    await store.create(call("sent", { publishAfter: 1 }), "1");
+    await store.create(call("over", { publishAfter: 1 }), "1");
+    await store.change("sent", (record) => published(record, 2));
+    await store.change("over", succeed);
+    assert.deepEqual(await store.claimUnpublished({ now: 100, until: 900, limit: 10 }), []);
+  });
+
+  test("overdue() has open envelopes past their deadline only", async (store) => {
+    await store.create(call("none"), "1");
+    await store.create(call("due", { timeoutSeconds: 2 }), "1"); // at 3,000
+    await store.create(call("first", { timeoutSeconds: 1 }), "1"); // at 2,000
+    await store.create(call("over", { timeoutSeconds: 1 }), "1");
+    await store.change("over", succeed);
+    assert.deepEqual(await store.overdue(1_999, 10), []);
+    assert.deepEqual(await store.overdue(3_000, 10), ["first", "due"]);
+    assert.deepEqual(await store.overdue(3_000, 1), ["first"]);
+  });
+
+  test("everything is there after close() and open()", async (store, place) => {
+    await store.create(call("a", { timeoutSeconds: 2 }), "[1]");
+    await store.change("a", step);
+    const before = await store.get("a");
+    const history = await store.updates("a", 0, 10);
+    await store.close();
+    const again = await place.open();
+    try {
+      // An unpublished envelope may be free to be taken at once after a restart.
+      const found = await again.get("a");
+      assert.equal(found?.payload, "[1]");
+      assert.equal(found?.record.state, before?.record.state);
+      assert.deepEqual(await again.updates("a", 0, 10), history);
+      assert.deepEqual(await again.overdue(3_000, 10), ["a"]);
+    } finally {
+      await again.close();
+    }
+  });
+
+  test("a closed store says so, to everybody", async (store) => {
+    await store.create(call("a"), "1");
+    await store.close();
+    await store.close();
+    await assert.rejects(store.get("a"), StoreUnavailable);
+    await assert.rejects(store.change("a", step), StoreUnavailable);
+  });
+
+  test("close() finishes what was begun", async (store, place) => {
+    const created = Promise.all(
+      Array.from({ length: 600 }, (_, i) => store.create(call(`e${i}`), "1")),
+    );
+    await store.close();
+    assert.ok((await created).every((made) => made));
+    const again = await place.open();
+    try {
+      assert.notEqual(await again.head("e599"), undefined);
+    } finally {
+      await again.close();
+    }
+  });
+}

@@ -1,0 +1,244 @@
+/**
+ * What an AsyncActor means on this machine: which process or plugin to run, with which
+ * environment, from which code. A plan is data; two plans are the same when they are equal.
+ */
+
+import { createHash } from "node:crypto";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import {
+  type AsyncActor,
+  type EnvVar,
+  type KeyedFiles,
+  type Located,
+  type Manifests,
+  resolveEnvironment,
+  runtimeContainer,
+  runtimeEnvironment,
+  sidecarEnvironment,
+} from "@asya/manifest";
+import { LocalError } from "./error.ts";
+import { shownPath } from "./folder.ts";
+import type { StatePaths } from "./state_folder.ts";
+import { type Keyed, mapPaths, type Mount, planMounts } from "./volumes.ts";
+
+/** A Python handler in a process of its own. */
+export interface PythonPlan {
+  readonly kind: "python";
+  /** Complete, but for what the machine gives. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Holds what `mounts` says, and nothing else. */
+  readonly mountRoot: string;
+  readonly mounts: readonly Mount[];
+  /** Folders whose `.py` files are the handler's code. */
+  readonly code: readonly string[];
+}
+
+/** A WASM handler inside the sidecar. */
+export interface WasmPlan {
+  readonly kind: "wasm";
+  /** A `.wasm` file, or an AssemblyScript source; absolute. */
+  readonly file: string;
+  /** A file that is written before the start, when the module comes out of a ConfigMap. */
+  readonly content?: Uint8Array;
+}
+
+/** One actor. */
+export interface ActorPlan {
+  readonly name: string;
+  readonly handler: PythonPlan | WasmPlan;
+  readonly sidecarEnv: Readonly<Record<string, string>>;
+  /** What is different here from a cluster, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What all plans of a folder have in common. */
+export interface Surroundings {
+  /** Absolute. */
+  readonly dir: string;
+  readonly state: StatePaths;
+  /** Variables of the sidecar that this machine decides. */
+  readonly sidecar: Readonly<Record<string, string>>;
+  /** The environment that `dev` itself has. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where an actor's socket lives. */
+  readonly socketFolder: (actor: string) => string;
+}
+
+const LOCAL_PATH = "asya.sh/local-path";
+
+/** A variable of Kubernetes' that has no meaning here is a note, not an obstacle. */
+function plainEnv(
+  actor: AsyncActor,
+  variables: readonly EnvVar[],
+  keyed: Keyed,
+  notes: string[],
+  envFrom = runtimeContainer(actor)?.envFrom ?? [],
+): Record<string, string> {
+  const { name, namespace = "default" } = actor.metadata;
+  const { values, missing } = resolveEnvironment(variables, envFrom, {
+    ...keyed,
+    fields: {
+      "metadata.name": name,
+      "metadata.namespace": namespace,
+      "spec.nodeName": "localhost",
+      "status.hostIP": "127.0.0.1",
+      "status.podIP": "127.0.0.1",
+    },
+  });
+  notes.push(...missing);
+  return { ...values };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Which of the folders has the module that `ASYA_HANDLER` names. */
+function homeOf(handler: string | undefined, folders: readonly string[]): string | undefined {
+  const module = handler?.split(".")[0];
+  if (!module) return undefined;
+  return folders.find((folder) =>
+    exists(join(folder, `${module}.py`)) || exists(join(folder, module))
+  );
+}
+
+function planPython(
+  { file, value: actor }: Located<AsyncActor>,
+  keyed: Keyed,
+  around: Surroundings,
+  notes: string[],
+): PythonPlan {
+  const { name, annotations } = actor.metadata;
+  const container = runtimeContainer(actor);
+  const mountRoot = join(around.state.fs, name);
+  const volumes = actor.spec.workload.template?.spec.volumes ?? [];
+  const { mounts, notes: mountNotes } = planMounts(container, volumes, keyed, mountRoot);
+  const given = {
+    ASYA_SOCKET_DIR: around.socketFolder(name),
+    ASYA_SOCKET_NAME: "asya-runtime.sock",
+  };
+  const env = plainEnv(actor, runtimeEnvironment(actor, given), keyed, notes);
+  for (const [key, value] of Object.entries(env)) env[key] = mapPaths(value, mounts);
+
+  const localPath = annotations?.[LOCAL_PATH];
+  const fromNote = localPath === undefined ? undefined : resolve(dirname(resolve(file)), localPath);
+  if (fromNote !== undefined && !exists(fromNote)) {
+    throw new LocalError(
+      "wrong_plan",
+      `${file}: ${LOCAL_PATH} of ${name} is ${localPath}, which is not there`,
+    );
+  }
+  // Other absolute paths mean places in the image.
+  const isHere = (path: string) => path.startsWith(`${mountRoot}/`);
+  const listed = (env["PYTHONPATH"] ?? "").split(":").filter(isHere);
+  const own = fromNote ? [fromNote] : [dirname(resolve(file)), around.dir];
+  const code = [...new Set([...listed, ...own])];
+  const mounted = new Map(
+    mounts.flatMap((mount) =>
+      [...mount.files].map(([path, bytes]) => [join(mount.localPath, path), bytes])
+    ),
+  );
+  const inMount = listed.find((folder) => {
+    const module = join(folder, env["ASYA_HANDLER"]?.split(".")[0] ?? "");
+    return mounted.has(`${module}.py`) ||
+      [...mounted.keys()].some((p) => p.startsWith(`${module}/`));
+  });
+  const home = inMount ?? homeOf(env["ASYA_HANDLER"], own);
+  const via = inMount !== undefined
+    ? mounts.find(({ localPath }) => inMount.startsWith(localPath))?.source
+    : fromNote && LOCAL_PATH;
+  notes.push(
+    home === undefined
+      ? `the module of ${env["ASYA_HANDLER"] ?? "the handler"} is not in ` +
+        `${own.map(shownPath).join(" or ")}; it must be installed in your Python`
+      : `code from ${shownPath(home)}${via ? ` (${via})` : ""}`,
+  );
+  const image = container?.image ?? actor.spec.handler?.python?.image;
+  if (image) notes.push(`image ${image} is not used here: your Python runs the handler`);
+  notes.push(...mountNotes);
+
+  env["PYTHONPATH"] = [...code, around.env["PYTHONPATH"]].filter(Boolean).join(":");
+  const workingDir = container?.workingDir && mapPaths(container.workingDir, mounts);
+  const cwd = workingDir && isHere(workingDir) ? workingDir : fromNote ?? around.dir;
+  return { kind: "python", env, cwd, mountRoot, mounts, code };
+}
+
+function planWasm(
+  { file, value: actor }: Located<AsyncActor>,
+  keyed: Keyed,
+  around: Surroundings,
+): WasmPlan {
+  const { name } = actor.metadata;
+  const { configMap, file: path } = actor.spec.handler!.wasm!.module;
+  if (path !== undefined) {
+    const absolute = isAbsolute(path) ? path : resolve(dirname(resolve(file)), path);
+    if (exists(absolute)) return { kind: "wasm", file: absolute };
+    throw new LocalError(
+      "wrong_plan",
+      `${file}: the module of ${name}, ${shownPath(absolute)}, is not there`,
+    );
+  }
+  if (configMap) {
+    const content = keyed.configMap(configMap.name)?.files.get(configMap.key);
+    const target = join(around.state.fs, name, "module.wasm");
+    if (content) return { kind: "wasm", file: target, content };
+    throw new LocalError(
+      "wrong_plan",
+      `${file}: the module of ${name} is key ${configMap.key} of ConfigMap ${configMap.name}, ` +
+        "which is not in this folder",
+    );
+  }
+  throw new LocalError(
+    "wrong_plan",
+    `${file}: ${name} takes its module from a place that works in a cluster only; ` +
+      "use module.file or module.configMap here",
+  );
+}
+
+/**
+ * The plan of one actor.
+ *
+ * @throws LocalError `wrong_plan` when the manifest names something that is not on this machine
+ */
+export function planActor(
+  located: Located<AsyncActor>,
+  manifests: Manifests,
+  around: Surroundings,
+): ActorPlan {
+  const actor = located.value;
+  const byName = (all: readonly Located<KeyedFiles>[]) => (name: string) =>
+    all.find(({ value }) => value.name === name)?.value;
+  const keyed = { configMap: byName(manifests.configMaps), secret: byName(manifests.secrets) };
+  const notes: string[] = [];
+  const handler = actor.spec.handler?.wasm
+    ? planWasm(located, keyed, around)
+    : planPython(located, keyed, around, notes);
+  const given = {
+    ...around.sidecar,
+    ASYA_SOCKET_DIR: around.socketFolder(actor.metadata.name),
+    ...handler.kind === "wasm" ? { ASYA_WASM_MODULE: handler.file } : {},
+  };
+  const variables = sidecarEnvironment(actor, given);
+  const sidecarEnv = plainEnv(actor, variables, keyed, notes, []);
+  if (actor.spec.queueName) notes.push(`queueName ${actor.spec.queueName} is not used here`);
+  return { name: actor.metadata.name, handler, sidecarEnv, notes };
+}
+
+/** The same for the same plan, whatever order it was made in. */
+export function fingerprint(plan: ActorPlan): string {
+  const hash = createHash("sha256");
+  const text = JSON.stringify(plan, (_, value: unknown) => {
+    if (value instanceof Uint8Array) return createHash("sha256").update(value).digest("hex");
+    return value instanceof Map ? [...value] : value;
+  });
+  return hash.update(text).digest("hex");
+}

@@ -1,0 +1,35 @@
+/** The AsyncActor: its schema, its manifests in YAML, and the environments that follow from it. @module */
+export {
+  API_VERSION,
+  type AsyncActor,
+  type AsyncActorSpec,
+  type Metadata,
+  type PolicySpec,
+  type ResiliencySpec,
+  type ScalingSpec,
+  type WorkloadSpec,
+} from "./actor.ts";
+export { closest } from "./closest.ts";
+export { runtimeContainer, runtimeEnvironment, sidecarEnvironment } from "./environment.ts";
+export type { HandlerSpec, ModuleSource, PythonHandler, WasmHandler } from "./handler.ts";
+export type { KeyedFiles } from "./keyed.ts";
+export {
+  type Located,
+  type ManifestFile,
+  type Manifests,
+  type OtherDocument,
+  parseManifests,
+} from "./parse.ts";
+export type {
+  Container,
+  EnvFrom,
+  EnvVar,
+  EnvVarSource,
+  KeyRef,
+  KeyToPath,
+  PodTemplate,
+  Volume,
+  VolumeMount,
+} from "./pod.ts";
+export { ManifestError, type Problem, problemLine } from "./problem.ts";
+export { type References, type ResolvedEnvironment, resolveEnvironment } from "./resolve.ts";

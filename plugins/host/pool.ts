@@ -1,0 +1,285 @@
+/**
+ * Hands calls to workers. A worker has one hand-over at a time; while all are busy calls wait here
+ * and then go over together, as many as fit into a few milliseconds of work, because one message
+ * to a worker costs several times a small call.
+ */
+
+import {
+  type Plugin,
+  type PluginCall,
+  PluginError,
+  type PluginErrorPlace,
+  type PluginOptions,
+} from "../plugin.ts";
+import type { CallRequest, CallResult, LoadRequest, PlainError, WorkerAnswer } from "./protocol.ts";
+
+/** Most calls in one hand-over. */
+const MAX_BATCH = 16;
+
+/** A hand-over holds calls for about this long, in milliseconds. */
+const BATCH_MS = 2;
+
+/** Weight of the newest call in the running mean of durations. */
+const SMOOTHING = 0.1;
+
+/** What a worker may take beyond its calls' own limits, in milliseconds. */
+const GRACE_MS = 2_000;
+
+/** What a worker may take to come up, in milliseconds; the engine may have to be downloaded. */
+const START_MS = 60_000;
+
+/** A worker that hangs cannot be stopped and burns a core: after so many, no more are started. */
+const MAX_HUNG = 3;
+
+/** How to run a pool. */
+export interface PoolOptions extends Omit<PluginOptions, "module"> {
+  readonly module: WebAssembly.Module;
+  readonly hash: string;
+  /** The workers' script. */
+  readonly script: URL;
+  /** {@linkcode GRACE_MS}, shorter in tests. */
+  readonly graceMs?: number;
+}
+
+/** A call that is not over yet. */
+interface Pending {
+  readonly call: PluginCall;
+  readonly limitMs: number;
+  /** It was with others on a worker that died: the next time it goes alone. */
+  suspect: boolean;
+  settled: boolean;
+  resolve(output: Uint8Array): void;
+  reject(error: PluginError): void;
+}
+
+/** A worker and the calls that it has. */
+interface Slot {
+  readonly worker: Worker;
+  readonly running: Map<number, Pending>;
+  ready: boolean;
+  watchdog?: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Workers that run one module. */
+export class Pool implements Plugin {
+  readonly #options: PoolOptions;
+  readonly #load: LoadRequest;
+  readonly #slots = new Set<Slot>();
+  readonly #queue: Pending[] = [];
+  #nextId = 0;
+  #meanMs = BATCH_MS;
+  #hung = 0;
+  #closing = false;
+  #idle = Promise.withResolvers<void>();
+  trouble: string | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    const { module, functionName, config, limits } = options;
+    this.#load = { kind: "load", module, functionName, config, limits };
+  }
+
+  get hash(): string {
+    return this.#options.hash;
+  }
+
+  get concurrency(): number {
+    return this.#options.workers * this.#batchSize;
+  }
+
+  get #batchSize(): number {
+    return Math.max(1, Math.min(MAX_BATCH, Math.round(BATCH_MS / this.#meanMs)));
+  }
+
+  /** Starts all workers; rejects when the module cannot be used. */
+  async start(): Promise<void> {
+    const started = Array.from({ length: this.#options.workers }, () => this.#startWorker());
+    try {
+      await Promise.all(started);
+    } catch (error) {
+      await Promise.allSettled(started);
+      await this.close();
+      throw error;
+    }
+  }
+
+  call(call: PluginCall): Promise<Uint8Array> {
+    if (this.#closing) return Promise.reject(this.#error("closed", "the plugin is closed"));
+    if (this.trouble) return Promise.reject(this.#error("closed", this.trouble));
+    if (call.signal?.aborted) return Promise.reject(this.#cancelled(call.signal));
+    return new Promise((resolve, reject) => {
+      const { timeoutMs } = this.#options.limits;
+      const cancel = () => pending.reject(this.#cancelled(call.signal));
+      const settle = (act: () => void) => {
+        if (pending.settled) return;
+        pending.settled = true;
+        call.signal?.removeEventListener("abort", cancel);
+        act();
+      };
+      const pending: Pending = {
+        call,
+        limitMs: Math.min(timeoutMs, call.limitMs ?? timeoutMs),
+        suspect: false,
+        settled: false,
+        resolve: (output) => settle(() => resolve(output)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      call.signal?.addEventListener("abort", cancel);
+      this.#queue.push(pending);
+      this.#dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#rejectQueue("closed", "the plugin is closed");
+    this.#endIdle();
+    await this.#idle.promise;
+  }
+
+  #endIdle(): void {
+    for (const slot of this.#slots) if (slot.running.size === 0) this.#end(slot);
+    if (this.#slots.size === 0) this.#idle.resolve();
+  }
+
+  #end(slot: Slot): void {
+    clearTimeout(slot.watchdog);
+    slot.worker.terminate();
+    this.#slots.delete(slot);
+  }
+
+  #rejectQueue(code: "closed", message: string): void {
+    for (const pending of this.#queue.splice(0)) pending.reject(this.#error(code, message));
+  }
+
+  #startWorker(): Promise<void> {
+    const { limits, script, graceMs = GRACE_MS } = this.#options;
+    const worker = new Worker(script, { type: "module", deno: { permissions: "none" } });
+    const slot: Slot = { worker, running: new Map(), ready: false };
+    this.#slots.add(slot);
+    const loaded = Promise.withResolvers<void>();
+    const fail = (error: PlainError) => {
+      this.#end(slot);
+      loaded.reject(this.#error(error.code, error.message, error));
+    };
+    slot.watchdog = setTimeout(
+      () => fail({ code: "timeout", message: "the worker did not start in time" }),
+      limits.timeoutMs + START_MS + graceMs,
+    );
+    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+      if (data.kind === "results") return this.#onResults(slot, data.results, data.idle);
+      if (data.kind === "failed") return fail(data.error);
+      clearTimeout(slot.watchdog);
+      slot.ready = true;
+      loaded.resolve();
+      this.#dispatch();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (!slot.ready) return fail({ code: "trap", message: `the worker died: ${event.message}` });
+      this.#onLost(slot, "trap", `the worker died: ${event.message}`);
+    };
+    worker.postMessage(this.#load);
+    return loaded.promise;
+  }
+
+  #dispatch(): void {
+    for (const slot of this.#slots) {
+      if (!slot.ready || slot.running.size > 0) continue;
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      this.#handOver(slot, batch);
+    }
+  }
+
+  /** Fair shares of what waits, so that one worker does not take all while another is free. */
+  #takeBatch(): Pending[] {
+    const share = Math.ceil(this.#queue.length / this.#options.workers);
+    const size = Math.min(this.#batchSize, Math.max(1, share));
+    const batch: Pending[] = [];
+    while (batch.length < size && this.#queue.length > 0) {
+      if (this.#queue[0]!.suspect && batch.length > 0) break;
+      const pending = this.#queue.shift()!;
+      if (pending.settled) continue;
+      batch.push(pending);
+      if (pending.suspect) break;
+    }
+    return batch;
+  }
+
+  #handOver(slot: Slot, batch: readonly Pending[]): void {
+    const calls: CallRequest[] = batch.map((pending) => {
+      const { call: { input, context }, limitMs } = pending;
+      const id = this.#nextId++;
+      slot.running.set(id, pending);
+      return { id, input: new Uint8Array(input), context, limitMs };
+    });
+    const limitMs = calls.reduce((sum, call) => sum + call.limitMs, 0);
+    slot.watchdog = setTimeout(
+      () => this.#onHung(slot),
+      limitMs + (this.#options.graceMs ?? GRACE_MS),
+    );
+    slot.worker.postMessage({ kind: "calls", calls }, calls.map((call) => call.input.buffer));
+  }
+
+  #onResults(slot: Slot, results: readonly CallResult[], idle: boolean): void {
+    for (const { id, result, log, ms } of results) {
+      this.#meanMs += (ms - this.#meanMs) * SMOOTHING;
+      for (const { level, message } of log) this.#options.log?.(level, message);
+      const pending = slot.running.get(id);
+      slot.running.delete(id);
+      if (result instanceof Uint8Array) pending?.resolve(result);
+      else pending?.reject(this.#error(result.code, result.message, result));
+    }
+    if (!idle) return;
+    clearTimeout(slot.watchdog);
+    if (this.#closing) this.#endIdle();
+    else this.#dispatch();
+  }
+
+  #onHung(slot: Slot): void {
+    this.#hung++;
+    this.#onLost(slot, "timeout", "the worker did not answer; it was given up");
+  }
+
+  /** Blames the call that ran alone; others are tried again, each alone. */
+  #onLost(slot: Slot, code: "trap" | "timeout", message: string): void {
+    this.#end(slot);
+    const lost = [...slot.running.values()];
+    if (lost.length === 1) lost[0]!.reject(this.#error(code, message));
+    else this.#queue.unshift(...lost.map((pending) => Object.assign(pending, { suspect: true })));
+    if (this.#closing) {
+      this.#rejectQueue("closed", "the plugin is closed");
+      this.#endIdle();
+    } else if (this.#hung >= MAX_HUNG) {
+      this.#giveUp(`${this.#hung} workers hang; the process must be restarted`);
+    } else {
+      this.#startWorker().catch((error) => this.#giveUp(`no worker can be started: ${error}`));
+    }
+  }
+
+  #giveUp(trouble: string): void {
+    this.trouble = trouble;
+    if (this.#slots.size === 0) this.#rejectQueue("closed", trouble);
+  }
+
+  #cancelled(signal: AbortSignal | undefined): PluginError {
+    return this.#error("cancelled", "the call was cancelled", { cause: signal?.reason });
+  }
+
+  #error(
+    code: PluginError["code"],
+    message: string,
+    more: ErrorOptions & PluginErrorPlace = {},
+  ): PluginError {
+    const { hash, functionName } = this.#options;
+    const { cause, type, guestStack } = more;
+    return new PluginError(code, message, {
+      cause,
+      type,
+      guestStack,
+      module: hash,
+      functionName,
+    });
+  }
+}

@@ -1,0 +1,61 @@
+/** What the pool and its workers say to each other. Buffers are transferred, never copied. */
+
+import { PluginError, type PluginErrorCode, type PluginLimits } from "../plugin.ts";
+import type { LogLine } from "./guest_log.ts";
+
+/** First message to a worker. */
+export interface LoadRequest {
+  readonly kind: "load";
+  readonly module: WebAssembly.Module;
+  readonly functionName: string;
+  readonly config: Readonly<Record<string, string>>;
+  readonly limits: PluginLimits;
+}
+
+/** One call, as it is handed over. */
+export interface CallRequest {
+  /** Unique in its pool. */
+  readonly id: number;
+  readonly input: Uint8Array<ArrayBuffer>;
+  readonly context: Readonly<Record<string, string>>;
+  readonly limitMs: number;
+}
+
+/** Calls to be run one after another; sent only to a worker that has none. */
+export interface CallsRequest {
+  readonly kind: "calls";
+  readonly calls: readonly CallRequest[];
+}
+
+/** To a worker. */
+export type WorkerRequest = LoadRequest | CallsRequest;
+
+/** A {@linkcode PluginError} as a plain object. */
+export interface PlainError {
+  readonly code: PluginErrorCode;
+  readonly message: string;
+  readonly type?: string | undefined;
+  readonly guestStack?: string | undefined;
+}
+
+/** How one call ended. */
+export interface CallResult {
+  readonly id: number;
+  readonly result: Uint8Array<ArrayBuffer> | PlainError;
+  readonly log: readonly LogLine[];
+  /** How long it ran, in milliseconds. */
+  readonly ms: number;
+}
+
+/** From a worker: it is loaded; it could not load; some calls ended (and maybe all of them). */
+export type WorkerAnswer =
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly error: PlainError }
+  | { readonly kind: "results"; readonly results: readonly CallResult[]; readonly idle: boolean };
+
+/** For the way between threads, where classes are lost. */
+export function plainError(error: unknown): PlainError {
+  if (!(error instanceof PluginError)) return { code: "trap", message: String(error) };
+  const { code, message, type, guestStack } = error;
+  return { code, message, type, guestStack };
+}

@@ -1,0 +1,54 @@
+/** What ends the wait for a call from outside: its limit, or a cancel. */
+
+import { type HandlerCall, HandlerError } from "./handler.ts";
+
+/** The longest delay that a timer takes; longer ones would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Waits for `outcome`, but not past the call's limit or cancel. */
+export async function limited<T>(
+  outcome: Promise<T>,
+  call: Pick<HandlerCall, "limitMs" | "signal">,
+): Promise<{ readonly value: T } | "limit" | "cancel"> {
+  const stop = Promise.withResolvers<"limit" | "cancel">();
+  const onAbort = () => stop.resolve("cancel");
+  call.signal.addEventListener("abort", onAbort);
+  if (call.signal.aborted) onAbort();
+  const timer = setTimeout(() => stop.resolve("limit"), Math.min(call.limitMs, MAX_TIMER_MS));
+  try {
+    return await Promise.race([outcome.then((value) => ({ value })), stop.promise]);
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Whether `outcome` settles, either way, within `ms`. */
+export async function settles(outcome: Promise<unknown>, ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), Math.min(ms, MAX_TIMER_MS));
+  try {
+    return await Promise.race([outcome.then(() => true, () => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Begins to wait, until `signal` aborts. @throws the signal's reason; what `begin` throws */
+export async function unlessAborted<T>(begin: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([begin(), aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The error of a call that was cancelled, with the caller's reason. */
+export function cancelled(signal: AbortSignal): HandlerError {
+  const reason = typeof signal.reason === "string" ? `: ${signal.reason}` : "";
+  return new HandlerError({ code: "cancelled", message: `the call was cancelled${reason}` });
+}

@@ -1,0 +1,124 @@
+/** What is counted, logged and reported while envelopes pass. Nothing here holds one up. */
+
+import { type Envelope, METRICS_HEADER } from "@asya/envelope";
+import type { Logger } from "@asya/telemetry";
+import { headerMetrics } from "./custom_metrics.ts";
+import type { HandlerAnswer, HandlerMetric } from "./handlers/handler.ts";
+import type { Metrics } from "./metrics.ts";
+import type { BuryPlan, Job, Plan, SendPlan } from "./plan.ts";
+import {
+  childReport,
+  completedReport,
+  partialReport,
+  processingReport,
+  receivedReport,
+} from "./report.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Settled } from "./settle.ts";
+
+/** Watches one sidecar at work. */
+export class Observer {
+  #refused = false;
+  #undeclared = false;
+
+  /**
+   * @param actor the actor's name
+   * @param reporter absent without a gateway, and for end actors, which report final states only
+   */
+  constructor(
+    private readonly actor: string,
+    private readonly metrics: Metrics,
+    private readonly reporter: Reporter | undefined,
+    private readonly log: Logger,
+  ) {}
+
+  /** A delivery came. */
+  received({ delivery, input }: Job, waitedMs: number): void {
+    const { length } = delivery.body;
+    this.metrics.received(length, waitedMs / 1000);
+    if (input !== undefined) this.reporter?.report(receivedReport(input, length));
+  }
+
+  /** The handler is called, or still works. */
+  processing(input: Envelope): void {
+    this.reporter?.report(processingReport(input, this.actor));
+  }
+
+  /** The handler gave a piece of its result. */
+  partial(input: Envelope, body: Uint8Array): void {
+    if (this.reporter === undefined) return;
+    const report = partialReport(input, body);
+    if (report === undefined) this.metrics.reportsDropped(1);
+    else this.reporter.report(report);
+  }
+
+  /** The handler's call ended. */
+  called(input: Envelope, ms: number, answer: HandlerAnswer | undefined, plan: Plan | undefined) {
+    const failed = plan?.kind === "send" ? plan.failed : undefined;
+    this.metrics.executed(ms / 1000, failed?.failure.code);
+    if (answer === undefined) return;
+    this.#custom(answer);
+    if (plan?.kind !== "send" || plan.result !== "success") return;
+    const [first] = plan.sends;
+    if (this.reporter === undefined || first === undefined) return;
+    this.reporter.report(completedReport(input, first.envelope.route.actors, ms));
+    for (const { envelope } of plan.sends.slice(1)) {
+      this.reporter.report(childReport(envelope, input.id));
+    }
+  }
+
+  /** A plan was carried out. */
+  finished(job: Job, plan: SendPlan | BuryPlan, settled: Settled): void {
+    const { delivery, input, receivedAt } = job;
+    this.metrics.over();
+    if (settled === "lost") this.metrics.lost();
+    if (settled !== "settled") return;
+    const result = plan.kind === "bury" ? "error" : plan.result;
+    const seconds = (performance.now() - receivedAt) / 1000;
+    this.metrics.processed(result, seconds);
+    const fields = { id: input?.id, result, ms: Math.round(seconds * 1e5) / 100 };
+    const { failed } = plan;
+    if (failed === undefined) return this.log.debug("envelope done", fields);
+    this.metrics.failed(failed.reason);
+    const { code, type, message } = failed.failure;
+    const more = { code, type, reason: message, attempt: input?.status?.attempt ?? 1 };
+    const what = plan.kind === "bury" ? "body dead-lettered" : "envelope failed";
+    this.log.warn(what, { ...fields, ...more, bytes: delivery.body.length });
+  }
+
+  /** A delivery went back, or tried to. */
+  released(settled: Settled): void {
+    this.metrics.over();
+    if (settled === "lost") this.metrics.lost();
+    else this.metrics.released();
+  }
+
+  /** The gateway does not accept our token: told once. */
+  refused(message: string): void {
+    if (!this.#refused) this.log.error(message);
+    this.#refused = true;
+  }
+
+  #custom({ frames, metrics = [] }: HandlerAnswer): void {
+    const values: HandlerMetric[] = [...metrics];
+    for (const { headers } of frames) {
+      if (!headers?.includes(METRICS_HEADER)) continue;
+      const parsed: unknown = parsedOrUndefined(headers);
+      if (typeof parsed !== "object" || parsed === null || !(METRICS_HEADER in parsed)) continue;
+      values.push(...headerMetrics(parsed[METRICS_HEADER]));
+    }
+    if (values.length === 0 || this.metrics.custom(values) || this.#undeclared) return;
+    this.#undeclared = true;
+    this.log.warn("the handler reports metrics that ASYA_CUSTOM_METRICS does not declare");
+  }
+}
+
+/** A handler's text, which the routing checks for itself. */
+function parsedOrUndefined(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,382 @@
+/**
+ * The loop: takes deliveries, has the handler work on them, settles them. The stages overlap: while
+ * one envelope is being settled, the handler works on the next.
+ */
+
+import { type Envelope, EnvelopeError, formatDuration, parseEnvelope } from "@asya/envelope";
+import type { Logger } from "@asya/telemetry";
+import { type Delivery, type Queue, TransportError } from "@asya/transport";
+import { Backoff } from "./backoff.ts";
+import {
+  attemptOf,
+  decideAnswer,
+  decideBefore,
+  decideCrash,
+  decideFailure,
+  decideMalformed,
+  limitOf,
+  type Moment,
+  type Rules,
+} from "./decide.ts";
+import { decideEnd } from "./end_actor.ts";
+import {
+  type Handler,
+  type HandlerAnswer,
+  HandlerGone,
+  HandlerTimeout,
+} from "./handlers/handler.ts";
+import { failureOf } from "./handler_failure.ts";
+import type { Finisher } from "./finish.ts";
+import type { Observer } from "./observe.ts";
+import type { Job, Plan } from "./plan.ts";
+import type { Prefetch } from "./prefetch.ts";
+import { Suspects } from "./suspects.ts";
+import type { Troubles } from "./troubles.ts";
+
+/** From this delivery of one message on it is handled alone: it may be what ends the process. */
+const ALONE_FROM_DELIVERY = 3;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** A job that the handler works on. */
+interface Call {
+  readonly job: Job & { readonly input: Envelope };
+  readonly controller: AbortController;
+  /** The handler really began. */
+  started: boolean;
+  /** Somebody asked for its end. */
+  cancelled: boolean;
+  /** The sidecar ended without waiting for it. */
+  abandoned: boolean;
+  /** When the gateway last heard of it, as `performance.now()`. */
+  reportedAt: number;
+}
+
+/** What a pump is made of. */
+export interface PumpOptions {
+  readonly queue: Queue;
+  readonly handler: Handler;
+  readonly rules: Rules;
+  /** How many calls may run at once. */
+  readonly concurrency: () => number;
+  /** How long the handler may take to become ready for the first time. */
+  readonly readyWithinMs: number;
+  readonly prefetch: Prefetch;
+  readonly finisher: Finisher;
+  readonly observer: Observer;
+  readonly troubles: Troubles;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Aborted: take nothing more, release what has not started, finish the rest. */
+  readonly stop: AbortSignal;
+  /** Aborted: let go of everything. */
+  readonly giveUp: AbortSignal;
+}
+
+/** Why no deliveries are taken for a while, and whether an envelope can be blamed for it. */
+interface Pause {
+  readonly alone: boolean;
+}
+
+/** The loop of one sidecar. */
+export class Pump {
+  readonly #jobs = new Set<Job>();
+  readonly #waiting: (Job & { readonly input: Envelope })[] = [];
+  readonly #calls = new Set<Call>();
+  readonly #suspects = new Suspects();
+  readonly #broken = Promise.withResolvers<never>();
+  #pull = new AbortController();
+  #pause: Pause | undefined;
+  #pulling = false;
+  #everReady = false;
+  #idle: (() => void) | undefined;
+
+  constructor(private readonly o: PumpOptions) {
+    this.#broken.promise.catch(() => undefined); // `run` may be over when something breaks
+  }
+
+  /** Handler calls running now. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Deliveries in hand. */
+  get unsettled(): number {
+    return this.#jobs.size;
+  }
+
+  /** Whether deliveries are being taken. */
+  get pulling(): boolean {
+    return this.#pulling;
+  }
+
+  /** Runs until `stop` and everything is finished, or `giveUp`. */
+  async run(): Promise<void> {
+    const { stop, giveUp } = this.o;
+    const pullNoMore = () => this.#pull.abort();
+    stop.addEventListener("abort", pullNoMore);
+    const gaveUp = new Promise<void>((resolve) =>
+      giveUp.addEventListener("abort", () => resolve(), { once: true })
+    );
+    try {
+      await Promise.race([this.#loop(), gaveUp, this.#broken.promise]);
+      if (giveUp.aborted) await this.#letGo();
+    } finally {
+      stop.removeEventListener("abort", pullNoMore);
+      this.#pull.abort();
+    }
+  }
+
+  /** Ends the calls that work on these envelopes. */
+  cancel(ids: readonly string[]): void {
+    for (const call of this.#calls) {
+      if (call.cancelled || !ids.includes(call.job.input.id)) continue;
+      call.cancelled = true;
+      call.controller.abort("cancelled");
+    }
+  }
+
+  /** Envelopes whose call the gateway has not heard of for so long; counts as telling it now. */
+  *quietSince(ms: number): Iterable<Envelope> {
+    const now = performance.now();
+    for (const call of this.#calls) {
+      if (!call.started || now - call.reportedAt < ms) continue;
+      call.reportedAt = now;
+      yield call.job.input;
+    }
+  }
+
+  async #loop(): Promise<void> {
+    const { stop } = this.o;
+    const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    while (!stop.aborted) {
+      if (!await this.#handlerReady()) break;
+      this.#pause = undefined;
+      this.#pull = new AbortController();
+      const error = await this.#take();
+      if (error !== undefined) {
+        this.o.troubles.set(this, error.message);
+        this.o.log.warn("cannot take deliveries now; will try again", { error });
+        await backoff.wait(stop);
+        continue;
+      }
+      backoff.reset();
+      await this.#releaseWaiting();
+      await this.#untilIdle();
+    }
+    await this.#releaseWaiting();
+    await this.#untilIdle();
+  }
+
+  /** Waits, the first time only so long; `false`: the sidecar is to stop. */
+  async #handlerReady(): Promise<boolean> {
+    const { handler, stop, readyWithinMs } = this.o;
+    const late = new AbortController();
+    const timer = this.#everReady ? undefined : setTimeout(() => late.abort(), readyWithinMs);
+    try {
+      await handler.ready(AbortSignal.any([stop, late.signal]));
+      this.#everReady = true;
+    } catch (error) {
+      if (late.signal.aborted) {
+        const why = handler.trouble === undefined ? "" : `: ${handler.trouble}`;
+        const message = `the handler was not ready within ${formatDuration(readyWithinMs)}${why}`;
+        throw new Error(`${message} (ASYA_RUNTIME_READY_TIMEOUT)`, { cause: error });
+      }
+      if (!stop.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    return !stop.aborted;
+  }
+
+  /** Takes deliveries until told not to; returns what the transport complained about, if anything. */
+  async #take(): Promise<TransportError | undefined> {
+    const { queue, prefetch, stop, troubles } = this.o;
+    const { signal } = this.#pull;
+    if (stop.aborted) return undefined;
+    this.#pulling = true;
+    let since = performance.now();
+    try {
+      for await (const delivery of queue.receive({ prefetch: () => prefetch.value, signal })) {
+        troubles.clear(this);
+        const receivedAt = performance.now();
+        this.#accept(delivery, receivedAt, receivedAt - since);
+        since = performance.now();
+      }
+      return undefined;
+    } catch (error) {
+      if (error instanceof TransportError) return error;
+      throw error;
+    } finally {
+      this.#pulling = false;
+    }
+  }
+
+  #accept(delivery: Delivery, receivedAt: number, waitedMs: number): void {
+    const { rules, observer, now } = this.o;
+    let input: Envelope | undefined;
+    let plan: Plan | undefined;
+    try {
+      input = parseEnvelope(delivery.body);
+      plan = decideBefore(input, rules, now());
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      plan = decideMalformed(delivery.body, error, rules);
+    }
+    const job: Job = { delivery, receivedAt, input };
+    this.#jobs.add(job);
+    observer.received(job, waitedMs);
+    if (plan !== undefined) return this.#finish(job, plan, now());
+    this.#waiting.push(job as Job & { input: Envelope });
+    this.#dispatch();
+  }
+
+  /** Starts what can start. */
+  #dispatch(): void {
+    const limit = this.o.concurrency();
+    for (let job = this.#waiting[0]; job !== undefined; job = this.#waiting[0]) {
+      if (this.#pull.signal.aborted || this.#calls.size >= limit) return;
+      if (this.#calls.size > 0 && (this.#runsAlone(job) || this.#aloneRuns())) return;
+      this.#waiting.shift();
+      this.#guard(this.#call(job));
+    }
+  }
+
+  #runsAlone({ input, delivery }: Job): boolean {
+    return this.#suspects.has(input!.id) || (delivery.deliveries ?? 1) >= ALONE_FROM_DELIVERY;
+  }
+
+  #aloneRuns(): boolean {
+    for (const { job } of this.#calls) if (this.#runsAlone(job)) return true;
+    return false;
+  }
+
+  async #call(job: Job & { readonly input: Envelope }): Promise<void> {
+    const { handler, rules, observer, now, prefetch } = this.o;
+    const { input } = job;
+    const startedAt = now();
+    const late = decideBefore(input, rules, startedAt); // it may have waited long
+    if (late !== undefined) return this.#finish(job, late, startedAt);
+    const controller = new AbortController();
+    const began = performance.now();
+    const call: Call = {
+      job,
+      controller,
+      started: false,
+      cancelled: false,
+      abandoned: false,
+      reportedAt: began,
+    };
+    this.#calls.add(call);
+    observer.processing(input);
+    let answer: HandlerAnswer | undefined;
+    let error: unknown;
+    try {
+      const limitMs = limitOf(input, rules, startedAt);
+      const attempt = attemptOf(input);
+      answer = await handler.handle({
+        envelope: input,
+        attempt,
+        limitMs,
+        signal: controller.signal,
+      }, {
+        started: () => call.started = true,
+        partial: (_seq, body) => observer.partial(input, body),
+      });
+    } catch (caught) {
+      error = caught;
+    }
+    if (call.abandoned) return;
+    const ms = performance.now() - began;
+    if (answer !== undefined) prefetch.observe(ms);
+    const plan = this.#judge(call, answer, error, { now: now(), startedAt, random: this.o.random });
+    this.#calls.delete(call);
+    this.#dispatch(); // the handler is free: let it work while this one is settled
+    observer.called(input, ms, answer, plan);
+    if (plan === undefined) return this.#guard(this.#release(job));
+    this.#finish(job, plan, startedAt);
+  }
+
+  /** What follows from the outcome of a call; `undefined`: to be delivered again, uncounted. */
+  #judge(
+    call: Call,
+    answer: HandlerAnswer | undefined,
+    error: unknown,
+    moment: Moment,
+  ): Plan | undefined {
+    const { rules } = this.o;
+    const { input } = call.job;
+    if (error instanceof HandlerGone) {
+      const { alone } = this.#pauseFor(`the handler is away: ${error.message}`, !call.cancelled);
+      if (!call.cancelled) {
+        if (!call.started) return undefined;
+        this.#suspects.add(input.id);
+        return alone ? decideCrash(input, error.message, rules, moment) : undefined;
+      }
+    }
+    this.#suspects.delete(input.id);
+    if (error instanceof HandlerTimeout && !error.interrupted) {
+      this.#pauseFor(error.message, false);
+    }
+    if (call.cancelled) {
+      const failure = { code: "cancelled", message: "the envelope was cancelled at the gateway" };
+      return decideFailure(input, failure, rules, moment);
+    }
+    if (answer === undefined) return decideFailure(input, failureOf(error), rules, moment);
+    return rules.endActor
+      ? decideEnd(input, answer, rules, moment.now)
+      : decideAnswer(input, answer, rules, moment);
+  }
+
+  /** Takes no more deliveries until the handler is ready again. Who comes first says who is to blame. */
+  #pauseFor(reason: string, blame: boolean): Pause {
+    if (this.#pause !== undefined) return this.#pause;
+    let started = 0;
+    for (const call of this.#calls) if (call.started) started++;
+    this.#pause = { alone: blame && started === 1 };
+    this.o.log.warn("paused until the handler is ready", { reason, inFlight: started });
+    this.#pull.abort();
+    return this.#pause;
+  }
+
+  #finish(job: Job, plan: Plan, startedAt: number): void {
+    const moment = { now: this.o.now(), startedAt, random: this.o.random };
+    this.#guard(this.o.finisher.finish(job, plan, moment).then(() => this.#over(job)));
+  }
+
+  async #release(job: Job): Promise<void> {
+    await this.o.finisher.release(job);
+    this.#over(job);
+  }
+
+  async #releaseWaiting(): Promise<void> {
+    await Promise.all(this.#waiting.splice(0).map((job) => this.#release(job)));
+  }
+
+  #over(job: Job): void {
+    this.#jobs.delete(job);
+    if (this.#jobs.size === 0) this.#idle?.();
+  }
+
+  async #untilIdle(): Promise<void> {
+    if (this.#jobs.size === 0) return;
+    await new Promise<void>((resolve) => this.#idle = resolve);
+  }
+
+  /** The grace is over: what still runs is nobody's any more, and is delivered again. */
+  async #letGo(): Promise<void> {
+    const released = [...this.#calls].map((call) => {
+      call.abandoned = true;
+      call.controller.abort("the sidecar is stopping");
+      return this.#release(call.job);
+    });
+    this.#calls.clear();
+    await Promise.all([...released, this.#releaseWaiting()]);
+  }
+
+  /** What must not happen ends the sidecar rather than an envelope. */
+  #guard(work: Promise<void>): void {
+    work.catch((error) => this.#broken.reject(error));
+  }
+}

@@ -1,0 +1,102 @@
+/** What a sidecar tells the gateway about an envelope on its way, in both forms of the wire. */
+
+import type { Envelope, JsonText } from "@asya/envelope";
+
+const decoder = new TextDecoder();
+
+/** One report, before it has a number. */
+export interface Report {
+  readonly id: string;
+  readonly kind: "progress" | "child" | "partial";
+  /** The report's members without `id`, `seq`, `kind`, as the inside of a JSON object. */
+  readonly members: JsonText;
+}
+
+function members(object: object): JsonText {
+  return JSON.stringify(object).slice(1, -1);
+}
+
+/** The envelope arrived at its actor. */
+export function receivedReport(e: Envelope, bytes: number): Report {
+  const kb = bytes / 1024;
+  return progress(e, {
+    status: "received",
+    message: `Received message (${kb.toFixed(2)} KB)`,
+    message_size_kb: kb,
+  });
+}
+
+/** The handler works on it, or still does. */
+export function processingReport(e: Envelope, actor: string): Report {
+  return progress(e, { status: "processing", message: `Processing in ${actor}` });
+}
+
+/** The handler is done; `actors` is the route that it answered. */
+export function completedReport(e: Envelope, actors: readonly string[], ms: number): Report {
+  const duration = Math.round(ms);
+  return progress({ ...e, route: { ...e.route, actors } }, {
+    status: "completed",
+    message: `Completed processing in ${duration}ms`,
+    duration_ms: duration,
+  });
+}
+
+function progress({ id, route }: Envelope, rest: object): Report {
+  const { actors, current } = route;
+  return {
+    id,
+    kind: "progress",
+    members: members({ actors, current_actor_idx: current, ...rest }),
+  };
+}
+
+/** A fan-out child is about to be sent. */
+export function childReport(child: Envelope, parentId: string): Report {
+  const { actors, current } = child.route;
+  return {
+    id: child.id,
+    kind: "child",
+    members: members({ parent_id: parentId, actors, current }),
+  };
+}
+
+/** Longest piece of a result that a gateway takes, in bytes. */
+const MAX_PARTIAL_BYTES = 64 * 1024;
+
+/**
+ * A piece of a result, while the handler still works; `undefined` when it is too large or no JSON,
+ * because one such report would spoil the whole batch.
+ */
+export function partialReport(e: Envelope, payload: Uint8Array): Report | undefined {
+  if (payload.length > MAX_PARTIAL_BYTES) return undefined;
+  const text = decoder.decode(payload);
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  return { id: e.id, kind: "partial", members: `"payload":${text}` };
+}
+
+/** The body of `POST /reports`. */
+export function batchBody(reports: readonly Report[], seq: (index: number) => number): string {
+  const entries = reports.map(({ id, kind, members }, index) =>
+    `{"id":${JSON.stringify(id)},"seq":${seq(index)},"kind":"${kind}",${members}}`
+  );
+  return `{"reports":[${entries.join(",")}]}`;
+}
+
+/** Path and body for a gateway of 0.1.x; it has no partial results. */
+export function singlePost(
+  { id, kind, members }: Report,
+): { path: string; body: string } | undefined {
+  switch (kind) {
+    case "progress":
+      return { path: `/envelopes/${encodeURIComponent(id)}/progress`, body: `{${members}}` };
+    case "child":
+      return { path: "/envelopes", body: `{"id":${JSON.stringify(id)},${members}}` };
+    case "partial":
+      return undefined;
+  }
+}
