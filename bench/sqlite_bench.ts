@@ -3,16 +3,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { openSqliteTransport, type Outgoing, type Transport } from "@asya/transport";
-
-/** One measured figure. */
-export interface Row {
-  /** What was measured. */
-  readonly name: string;
-  /** How much. */
-  readonly value: number;
-  /** In what: `/s`, `x bare` (times bare commits), `ms`. */
-  readonly unit: string;
-}
+import type { Row } from "./row.ts";
 
 const ROUND_MS = 1000;
 

@@ -1,28 +1,20 @@
 /** Metrics that an actor declares in `ASYA_CUSTOM_METRICS` and its handler reports values for. */
 
 import type { HandlerMetric } from "./handlers/handler.ts";
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { z } from "zod";
+import { Counter, Gauge, Histogram, type Registry } from "@asya/telemetry";
 
 const MAX_METRICS = 100;
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-const Declaration = z.object({
-  name: z.string().regex(NAME, "is no metric name"),
-  type: z.enum(["counter", "gauge", "histogram"]),
-  help: z.string().optional(),
-  labels: z.array(z.string().regex(LABEL, "is no label name")).max(20).default([]),
-  buckets: z.array(z.number()).min(1).max(100).optional(),
-});
-const Declarations = z.array(Declaration).max(MAX_METRICS);
+const TYPES = ["counter", "gauge", "histogram"] as const;
 
 /** One metric that an actor declares. */
 export interface CustomMetric {
   /** Without the prefix of the sidecar's metrics. */
   readonly name: string;
   /** How values add up. */
-  readonly type: "counter" | "gauge" | "histogram";
+  readonly type: typeof TYPES[number];
   /** Default: the name. */
   readonly help?: string | undefined;
   /** Labels that a value may carry. */
@@ -36,15 +28,41 @@ export interface CustomMetric {
  * @throws Error naming what is wrong and where
  */
 export function parseCustomMetrics(json: unknown): CustomMetric[] {
-  const parsed = Declarations.safeParse(json);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
+  if (!Array.isArray(json) || json.length > MAX_METRICS) {
+    throw new Error(`expected a list of at most ${MAX_METRICS} metrics: [{"name","type",...}]`);
+  }
+  const problems = json.flatMap((entry, index) =>
+    problemsOf(entry ?? {}).map((problem) => `${index}.${problem}`)
+  );
+  if (problems.length > 0) {
     throw new Error(`expected [{"name","type",...}]: ${problems.join("; ")}`);
   }
-  const names = parsed.data.map(({ name }) => name);
+  const metrics = json.map((entry): CustomMetric => ({ labels: [], ...entry }));
+  const names = metrics.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new Error(`${twice} is declared twice`);
-  return parsed.data;
+  return metrics;
+}
+
+function problemsOf(
+  { name, type, help, labels = [], buckets = [] }: { [member: string]: unknown },
+) {
+  const rules: [string, boolean][] = [
+    ["name is no metric name", typeof name === "string" && NAME.test(name)],
+    [`type is none of ${TYPES.join(", ")}`, TYPES.some((known) => known === type)],
+    ["help is no text", help === undefined || typeof help === "string"],
+    ["labels is no list of at most 20 label names", isList(labels, 20, isLabel)],
+    ["buckets is no list of at most 100 numbers", isList(buckets, 100, Number.isFinite)],
+  ];
+  return rules.filter(([, kept]) => !kept).map(([problem]) => problem);
+}
+
+function isList(value: unknown, most: number, is: (entry: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length <= most && value.every(is);
+}
+
+function isLabel(value: unknown): boolean {
+  return typeof value === "string" && LABEL.test(value);
 }
 
 type Record = (value: number, labels: { [label: string]: string }) => void;

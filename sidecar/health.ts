@@ -1,6 +1,5 @@
 /** `/health` and `/metrics`, for probes and Prometheus. */
 
-import { Hono } from "hono";
 import type { Sidecar } from "./sidecar.ts";
 import type { ListenAddress } from "./settings.ts";
 
@@ -28,27 +27,33 @@ export class AddressUnusable extends Error {
   readonly code = "address_unusable";
 }
 
-/** The routes, for a server or a test. */
-export function healthApp(sidecar: Sidecar, metrics: boolean): Hono {
+/** The routes, for a server or a test. Four paths need no router, and a sidecar counts megabytes. */
+export function healthRoutes(
+  sidecar: Sidecar,
+  metrics: boolean,
+): (request: Request) => Promise<Response> {
   let alive = true;
   sidecar.done.catch(() => alive = false);
-  const app = new Hono();
-  app.get("/health", (c) => c.json({ status: "ok" }));
-  app.get("/health/live", (c) => c.json({ live: alive }, alive ? 200 : 503));
-  app.get("/health/ready", (c) => {
-    const { ready, trouble, inFlight } = sidecar.stats();
-    return c.json(
-      { ready, ...trouble === undefined ? {} : { trouble }, inFlight },
-      ready ? 200 : 503,
-    );
-  });
+  const routes: Record<string, () => Response | Promise<Response>> = {
+    "/health": () => Response.json({ status: "ok" }),
+    "/health/live": () => Response.json({ live: alive }, { status: alive ? 200 : 503 }),
+    "/health/ready"() {
+      const { ready, trouble, inFlight } = sidecar.stats();
+      const why = trouble === undefined ? {} : { trouble };
+      return Response.json({ ready, ...why, inFlight }, { status: ready ? 200 : 503 });
+    },
+  };
   if (metrics) {
-    app.get("/metrics", async (c) => {
-      c.header("content-type", "text/plain; version=0.0.4; charset=utf-8");
-      return c.body(await sidecar.metricsText());
-    });
+    const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+    routes["/metrics"] = async () => new Response(await sidecar.metricsText(), { headers });
   }
-  return app;
+  return async ({ url, method }) => {
+    const { pathname } = new URL(url);
+    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    if (route === undefined) return new Response("not found\n", { status: 404 });
+    if (method !== "GET" && method !== "HEAD") return new Response(null, { status: 405 });
+    return await route();
+  };
 }
 
 /**
@@ -56,10 +61,10 @@ export function healthApp(sidecar: Sidecar, metrics: boolean): Hono {
  * @throws AddressUnusable when the port is in use, or may not be used
  */
 export function serveHealth(sidecar: Sidecar, { address, metrics }: HealthOptions): HealthServer {
-  const app = healthApp(sidecar, metrics);
+  const routes = healthRoutes(sidecar, metrics);
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
-    server = Deno.serve({ ...address, onListen: () => undefined }, app.fetch);
+    server = Deno.serve({ ...address, onListen: () => undefined }, routes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AddressUnusable(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AddressUnusable, healthApp, serveHealth } from "./health.ts";
+import { AddressUnusable, healthRoutes, serveHealth } from "./health.ts";
 import type { Sidecar, SidecarStats } from "./sidecar.ts";
 import { Stage, until } from "./test_stage.ts";
 
@@ -48,7 +48,7 @@ Deno.test("serveHealth() names the variable when the port is in use", async () =
   }
 });
 
-Deno.test("healthApp() is not live once the sidecar cannot go on", async () => {
+Deno.test("healthRoutes() is not live once the sidecar cannot go on", async () => {
   const stats = { ready: false, trouble: "stopped", inFlight: 0 } as SidecarStats;
   const broken: Sidecar = {
     stats: () => stats,
@@ -56,7 +56,7 @@ Deno.test("healthApp() is not live once the sidecar cannot go on", async () => {
     drain: () => Promise.resolve(),
     done: Promise.reject(new Error("stopped")),
   };
-  const app = healthApp(broken, false);
+  const routes = healthRoutes(broken, false);
   await broken.done.catch(() => undefined);
-  assert.equal((await app.request("/health/live")).status, 503);
+  assert.equal((await routes(new Request("http://sidecar/health/live"))).status, 503);
 });

@@ -64,6 +64,7 @@ export class Engine {
     this.commits = new GroupCommit(db, {
       path,
       busyMs,
+      held: () => this.#held(),
       refill: (turn) => this.#refill(turn),
       refillFailed: (error) => this.#trouble(error),
     });
@@ -179,6 +180,12 @@ export class Engine {
     this.#bells.close();
     this.#owner.close();
     this.#db.close();
+  }
+
+  #held(): number {
+    let held = 0;
+    for (const set of this.#consumers.values()) for (const one of set) held += one.unsettled.size;
+    return held;
   }
 
   /** The end of every transaction: who has room gets what is ready. */

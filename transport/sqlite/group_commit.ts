@@ -13,6 +13,9 @@ import { isBusy, unavailable } from "./unavailable.ts";
 const GROUP_STEPS = 1000;
 const GROUP_BYTES = 32 * 1024 * 1024;
 
+/** A commit that more can join waits as long as the one before took, but no longer than this, in ms. */
+const LONGEST_GATHERING_MS = 5;
+
 /** Pauses while another process writes, in ms. */
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 20;
@@ -47,6 +50,8 @@ interface Options {
   readonly path: string;
   /** How long to wait for another process's transaction before giving up. */
   readonly busyMs: number;
+  /** Deliveries that this process holds: each may be settled soon, and then in the same commit. */
+  readonly held: () => number;
   /** Runs at the end of every transaction: gives messages to those who have room for them. */
   readonly refill: (turn: Turn) => void;
   /** Is told when the refill failed and was left out. */
@@ -75,6 +80,9 @@ export class GroupCommit {
   #scheduled = false;
   #synced = true;
   #closed = false;
+  /** Until then (`performance.now()`) steps are gathered if more may come. */
+  #gatherUntil = 0;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
   #blockedSince: number | undefined;
   #pause = FIRST_PAUSE_MS;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -110,6 +118,7 @@ export class GroupCommit {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#gathering);
     this.#refuse(this.#closedError());
   }
 
@@ -130,9 +139,21 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
+  /** Half of the time at most goes into commits while there is more to come: fewer, larger ones. */
+  #gathers(): boolean {
+    const left = this.#gatherUntil - performance.now();
+    if (left <= 0 || this.#waiting.length >= this.#options.held()) return false;
+    if (this.#waiting.length >= GROUP_STEPS) return false;
+    this.#scheduled = true;
+    if (left > 1) this.#gathering = setTimeout(() => this.#flush(), left);
+    else setImmediate(() => this.#flush()); // a timer would take a whole millisecond
+    return true;
+  }
+
   #flush(): void {
     this.#scheduled = false;
-    if (this.#closed) return;
+    if (this.#closed || this.#gathers()) return;
+    const began = performance.now();
     const group = this.#take();
     try {
       this.#transact(group, true);
@@ -140,6 +161,8 @@ export class GroupCommit {
       if (isBusy(error)) return this.#wait(group, error);
       if (!this.#alone(group)) return;
     }
+    const ended = performance.now();
+    this.#gatherUntil = ended + Math.min(ended - began, LONGEST_GATHERING_MS);
     if (this.#waiting.length > 0) this.poke();
   }
 
