@@ -4,6 +4,7 @@
  */
 
 import { encodeEnvelope, encodeId, type Envelope } from "@asya/envelope";
+import { FolderSync } from "./folder_sync.ts";
 
 /** The name of an envelope's file, without its folder; unique per id and safe on every system. */
 export function resultName(id: string): string {
@@ -12,6 +13,8 @@ export function resultName(id: string): string {
 
 /** A store of finished envelopes, one folder an end actor. */
 export class ResultFolder {
+  readonly #syncs = new Map<string, FolderSync>();
+
   /** Results go below `folder`, which is made when it is missing. */
   constructor(readonly folder: string) {}
 
@@ -26,18 +29,29 @@ export class ResultFolder {
    * @throws Deno.errors when the folder cannot be written: nothing was kept then
    */
   async keep(actor: string, envelope: Envelope): Promise<boolean> {
-    const target = this.path(actor, envelope.id);
-    const folder = `${this.folder}/${actor}`;
-    await Deno.mkdir(folder, { recursive: true });
-    const draft = `${folder}/.${crypto.randomUUID()}.draft`;
+    const folder = await this.#open(actor);
+    const draft = `${this.folder}/${actor}/.${crypto.randomUUID()}.draft`;
     try {
       await writeSynced(draft, encodeEnvelope(envelope));
-      const first = await linkIfAbsent(draft, target);
-      await syncFolder(folder); // also for a second write: the first one may have died before this line
+      const first = await linkIfAbsent(draft, this.path(actor, envelope.id));
+      await folder.sync(); // also for a second write: the first one may have died before this line
       return first;
+    } catch (error) {
+      this.#syncs.delete(actor); // somebody may have removed the folder: look again next time
+      throw error;
     } finally {
       await removeIfThere(draft);
     }
+  }
+
+  async #open(actor: string): Promise<FolderSync> {
+    const known = this.#syncs.get(actor);
+    if (known) return known;
+    const path = `${this.folder}/${actor}`;
+    await Deno.mkdir(path, { recursive: true });
+    const folder = new FolderSync(path);
+    this.#syncs.set(actor, folder);
+    return folder;
   }
 }
 
@@ -57,12 +71,6 @@ async function writeSynced(path: string, body: Uint8Array): Promise<void> {
     written += await file.write(body.subarray(written));
   }
   await file.syncData();
-}
-
-/** A new name is durable only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path, { read: true });
-  await folder.sync();
 }
 
 async function removeIfThere(path: string): Promise<void> {

@@ -46,6 +46,14 @@ Deno.test("ResultFolder.keep() leaves one file when many write the same id at on
     assert.deepEqual(names, ["e.json"]);
   }));
 
+Deno.test("ResultFolder.keep() goes on after somebody removed its folder", () =>
+  withFolder(async (results) => {
+    await results.keep("happy-end", envelope("e-1", "1"));
+    await Deno.remove(results.folder, { recursive: true });
+    await assert.rejects(results.keep("happy-end", envelope("e-2", "2")), Deno.errors.NotFound);
+    assert.equal(await results.keep("happy-end", envelope("e-2", "2")), true);
+  }));
+
 Deno.test("ResultFolder.keep() says why it cannot write", async () => {
   const file = await Deno.makeTempFile();
   await assert.rejects(
