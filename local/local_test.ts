@@ -210,9 +210,9 @@ Deno.test("startLocal() builds a WASM handler from source, and keeps it when the
   await using project = await makeProject({
     "actor.yaml": pythonActor("wrap", "x.y").replace(
       /python: .*/,
-      "wasm: { module: { file: src/wrap.ts }, timeout: 10s } }",
+      "wasm: { module: { file: assembly/wrap.ts }, timeout: 10s } }",
     ),
-    "src/wrap.ts": PLUGIN,
+    "assembly/wrap.ts": PLUGIN,
   });
   const { dir } = project;
   await whileRunning(dir, async (local) => {
@@ -224,7 +224,7 @@ Deno.test("startLocal() builds a WASM handler from source, and keeps it when the
     const kept = await Deno.readTextFile(`${local.resultsDir}/happy-end/${first}.json`);
     assert.ok(kept.includes(`"payload":{"got":${exact}}`), "digits are kept");
 
-    await writeSource(`${dir}/src/wrap.ts`, PLUGIN.replace("outputText(", "outputTxt("));
+    await writeSource(`${dir}/assembly/wrap.ts`, PLUGIN.replace("outputText(", "outputTxt("));
     await eventually(() => output.text.includes("not reloaded, the old one goes on"), "it says so");
     const second = await local.send(["wrap"], "2");
     assert.deepEqual(await eventually(() => resultOf(local, second), "it goes on"), { got: 2 });

@@ -181,6 +181,13 @@ function planWasm(
   const { configMap, file: path } = actor.spec.handler!.wasm!.module;
   if (path !== undefined) {
     const absolute = isAbsolute(path) ? path : resolve(dirname(resolve(file)), path);
+    if (absolute.endsWith(".ts") && !absolute.includes("/assembly/")) {
+      throw new LocalError(
+        "wrong_plan",
+        `${file}: the module of ${name}, ${shownPath(absolute)}, is no .wasm file; ` +
+          "AssemblyScript sources belong in a folder called assembly/",
+      );
+    }
     if (exists(absolute)) return { kind: "wasm", file: absolute };
     throw new LocalError(
       "wrong_plan",
