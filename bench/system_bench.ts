@@ -39,10 +39,15 @@ function outgoing(one: Envelope) {
   return { actor: one.route.actors[0]!, body: encodeEnvelope(one), messageId: one.id };
 }
 
-async function sidecar(transport: Transport, actor: string, handler: Handler): Promise<Sidecar> {
+async function sidecar(
+  transport: Transport,
+  actor: string,
+  handler: Handler,
+  concurrency = handler.concurrency,
+): Promise<Sidecar> {
   const end = `${actor === "happy-end"}`;
   const env = { ASYA_ACTOR_NAME: actor, ASYA_TRANSPORT: "sqlite", ASYA_IS_END_ACTOR: end };
-  const settings = readSidecarSettings({ ...env, ASYA_CONCURRENCY: `${handler.concurrency}` });
+  const settings = readSidecarSettings({ ...env, ASYA_CONCURRENCY: `${concurrency}` });
   const queue = transport.queue(actor);
   await queue.declare(actor);
   return startSidecar({ settings, queue, handler, log });
@@ -117,7 +122,10 @@ function hopLatency(): Promise<number[]> {
 }
 
 /** Envelopes a second through one actor, from a full queue into a queue that nobody empties. */
-function throughput(open: (dir: string) => Promise<{ handler: Handler; stop(): Promise<void> }>) {
+function throughput(
+  open: (dir: string) => Promise<{ handler: Handler; stop(): Promise<void> }>,
+  concurrency: number,
+) {
   return withTransport(async (transport, dir) => {
     await transport.queue("next").declare("next");
     const queue = transport.queue("work");
@@ -130,7 +138,7 @@ function throughput(open: (dir: string) => Promise<{ handler: Handler; stop(): P
     const { handler, stop } = await open(dir);
     await handler.ready(AbortSignal.timeout(30_000));
     const began = performance.now();
-    const running = await sidecar(transport, "work", handler);
+    const running = await sidecar(transport, "work", handler, concurrency);
     // Half of the backlog at most: the end of a queue is slower than its middle.
     while (running.stats().succeeded < BACKLOG / 2) {
       await new Promise((done) => setTimeout(done, 5));
@@ -295,8 +303,8 @@ export async function bench(): Promise<Row[]> {
   rows.push({ name: `${what}, p99`, value: percentile(hops, 0.99), unit: "ms" });
 
   const socket = await bareCalls();
-  const python = await throughput(pythonHandler);
-  const plugin = await throughput(pluginHandler);
+  const python = await throughput(pythonHandler, 1);
+  const plugin = await throughput(pluginHandler, 16);
   const lower = Math.min(socket, python.bare);
   rows.push({ name: "Python handler alone, over its socket", value: socket, unit: "/s" });
   rows.push({ name: "SQLite alone, one synced row a commit", value: python.bare, unit: "/s" });

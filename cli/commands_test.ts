@@ -30,11 +30,17 @@ Deno.test("call, send and trace work with the dev of their folder", async () => 
   assert.ok(sent.note.startsWith(`next: asya trace ${sent.out.trim()} --dir ${dir}`), sent.note);
   const hops = await capture(["trace", sent.out.trim(), ...at]);
   assert.match(hops.out, /route {4}hello-actor -> hello-actor\n/);
+  const hop = / hello-actor +(waited .* ms, )?answered in .* ms\n/g;
+  assert.equal([...hops.out.matchAll(hop)].length, 2, hops.out);
+  assert.match(hops.out, / ms {2}happy-end +succeeded\n/);
   assert.match(hops.out, /result {3}\{"message":"Hello, world!"\}\n$/);
 
   const failed = await capture(["send", "hello-actor", "5", ...at]);
   const why = await capture(["trace", failed.out.trim(), ...at]);
-  assert.match(why.out, /failed.*\n(.*\n)*error {4}"processing_error"/);
+  assert.match(
+    why.out,
+    / hello-actor .*failed\n.* error-end +failed: processing_error at hello-a.*\n(.*\n)*error {4}"processing_error"/,
+  );
 });
 
 Deno.test("call and send say what is wrong and what to try", async () => {

@@ -16,6 +16,9 @@ export interface ToolInfo {
 export interface EnvelopeInfo {
   readonly id: string;
   readonly parent_id?: string;
+  /** Which actor split it off. */
+  readonly parent_actor_idx?: number;
+  readonly parent_actor_name?: string;
   readonly status: string;
   readonly route: { readonly actors: readonly string[]; readonly current: number };
   readonly result?: unknown;

@@ -11,6 +11,8 @@ export interface Update {
   readonly actors?: readonly string[];
   readonly current_actor_idx?: number;
   readonly envelope_state?: string;
+  /** Number of the attempt at the actor, where it is not the first. */
+  readonly attempt?: number;
   readonly timestamp: string;
 }
 

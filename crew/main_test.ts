@@ -56,6 +56,49 @@ Deno.test("crew main keeps a result and reports it before the input is acknowled
   await Deno.remove(dir, { recursive: true });
 });
 
+for (const [set, unsettled] of [[undefined, 9], ["2", 3]] as const) {
+  const name = set === undefined ? "without ASYA_CONCURRENCY" : `with ASYA_CONCURRENCY=${set}`;
+  Deno.test(`crew main ${name} has ${unsettled} envelopes in hand`, async () => {
+    const dir = await Deno.makeTempDir();
+    const answered = Promise.withResolvers<void>();
+    let asked = 0;
+    const gateway = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
+      asked++;
+      await answered.promise;
+      return Response.json({ status: "ok" });
+    });
+    const transport = openSqliteTransport({ path: `${dir}/asya.db` });
+    const queue = transport.queue("happy-end");
+    await queue.declare("happy-end");
+    const bodies = Array.from({ length: 12 }, (_, n) =>
+      encodeEnvelope({
+        id: `e-${n}`,
+        route: { actors: ["a"], current: 1, extra: new Map() },
+        payload: new TextEncoder().encode("1"),
+        extra: new Map(),
+      }));
+    await queue.send(bodies.map((body) => ({ actor: "happy-end", body, messageId: "m" })));
+    const child = crew({
+      ASYA_ACTOR_NAME: "happy-end",
+      ASYA_SQLITE_PATH: `${dir}/asya.db`,
+      ASYA_RESULTS_DIR: `${dir}/results`,
+      ASYA_GATEWAY_URL: `http://127.0.0.1:${gateway.addr.port}`,
+      ...set === undefined ? {} : { ASYA_CONCURRENCY: set },
+    }).spawn();
+    for (const end = performance.now() + 15_000; asked < unsettled && performance.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const { inFlight } = await queue.depth("happy-end");
+    answered.resolve();
+    child.kill("SIGTERM");
+    assert.equal((await child.output()).code, 0);
+    assert.deepEqual([asked >= unsettled, inFlight], [true, unsettled]);
+    await transport.close();
+    await gateway.shutdown();
+    await Deno.remove(dir, { recursive: true });
+  });
+}
+
 Deno.test("crew main refuses an unknown actor and a missing folder, both at once", async () => {
   const dir = await Deno.makeTempDir();
   const { code, stderr } = await crew({

@@ -30,8 +30,8 @@ export function fanoutDepth(input: Envelope): number {
   if (text === undefined) return 0;
   const header: unknown = JSON.parse(text);
   if (typeof header !== "object" || header === null || !("depth" in header)) return 1;
-  const depth = Number(header.depth);
-  return Number.isInteger(depth) && depth > 0 ? depth : 1;
+  const { depth } = header;
+  return typeof depth === "number" && Number.isInteger(depth) && depth > 0 ? depth : 1;
 }
 
 /** Absent is told from empty by a length that nothing has. */

@@ -34,10 +34,15 @@ Deno.test("childId() keeps a long id within 256 bytes, each child its own", () =
 });
 
 for (
-  const [header, depth] of [[{ depth: 3 }, 3], [{ depth: 0 }, 1], [{}, 1], ["x", 1], [
-    null,
-    1,
-  ]] as const
+  const [header, depth] of [
+    [{ depth: 3 }, 3],
+    [{ depth: 0 }, 1],
+    [{ depth: "3" }, 1],
+    [{ depth: { toString: 1 } }, 1],
+    [{}, 1],
+    ["x", 1],
+    [null, 1],
+  ] as const
 ) {
   Deno.test(`fanoutDepth() reads ${JSON.stringify(header)} as ${depth}`, () => {
     assert.equal(fanoutDepth(envelope({ headers: { "x-asya-fanout": header } })), depth);

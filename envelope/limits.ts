@@ -26,6 +26,8 @@ export interface RoutingLimits {
   readonly maxHops: number;
   /** Frames in one answer; one more is a `resource_limit`. */
   readonly maxFrames: number;
+  /** All outgoing envelopes of one answer together, in bytes; more is a `resource_limit`. */
+  readonly maxBytes: number;
   /** Fan-outs of fan-outs; one more is a `resource_limit`. */
   readonly maxDepth: number;
 }
@@ -34,5 +36,6 @@ export interface RoutingLimits {
 export const DEFAULT_ROUTING_LIMITS: RoutingLimits = {
   maxHops: 1_000,
   maxFrames: 10_000,
+  maxBytes: 256 * 2 ** 20,
   maxDepth: 8,
 };

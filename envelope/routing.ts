@@ -57,13 +57,14 @@ function frameHeaders({ headers: text }: Frame): JsonMembers | undefined {
 
 /**
  * Where the frames of a handler's answer go. Without frames the input goes to `happyEnd` as it
- * came. Of several, frame 0 keeps the id, and each carries the header `x-asya-fanout`. `status` is
- * dropped, `x-asya-hops` counts up; `traceparent` and `x-asya-*` come from the input whatever the
+ * came, but for `status`, which is always dropped. Of several, frame 0 keeps the id, and each
+ * carries the header `x-asya-fanout`. `x-asya-hops` counts up; `traceparent` and `x-asya-*` come from the input whatever the
  * handler says.
  *
  * @throws EnvelopeError processing_error where a frame's route or headers are malformed or the route
  * changes what is behind; route_error where `current` points outside the route or `maxHops` is
- * used up; resource_limit beyond `maxFrames`, `maxDepth` or the bounds on an envelope's head
+ * used up; resource_limit beyond `maxFrames`, `maxBytes`, `maxDepth` or the bounds on an envelope's
+ * head
  *
  * @example
  * ```ts
@@ -80,7 +81,8 @@ export function routeAnswer(
   o: { readonly happyEnd: string } & Partial<RoutingLimits>,
 ): Routed[] {
   const { happyEnd, ...limits } = { ...DEFAULT_ROUTING_LIMITS, ...o };
-  if (frames.length === 0) return [{ actor: happyEnd, envelope: input }];
+  const { status: _, ...kept } = input;
+  if (frames.length === 0) return [{ actor: happyEnd, envelope: kept }];
   if (frames.length > limits.maxFrames) {
     const message = `the answer has ${frames.length} frames, more than ${limits.maxFrames}`;
     throw new EnvelopeError("resource_limit", message);
@@ -96,7 +98,7 @@ export function routeAnswer(
     throw new EnvelopeError("resource_limit", message);
   }
   const marks = isFanOut ? fanoutHeaders(input, frames) : [];
-  const { status: _, ...kept } = input;
+  let bytes = 0;
   return frames.map((frame, index) => {
     const headers = new Map(outgoingHeaders(input, frameHeaders(frame)));
     headers.set(HOPS_HEADER, String(hops));
@@ -109,8 +111,15 @@ export function routeAnswer(
       headers,
       payload: frame.payload,
     };
-    if (encodeHead(envelope).length > maxHeadBytes) {
+    const head = encodeHead(envelope).length;
+    if (head > maxHeadBytes) {
       const message = `route, headers and the like would take more than ${maxHeadBytes} bytes`;
+      throw new EnvelopeError("resource_limit", message);
+    }
+    bytes += head + frame.payload.length;
+    if (bytes > limits.maxBytes) {
+      const message = `the envelopes of the answer (${frames.length}) would take more than ` +
+        `${limits.maxBytes} bytes together`;
       throw new EnvelopeError("resource_limit", message);
     }
     return { actor: currentActor(envelope) ?? happyEnd, envelope };

@@ -39,10 +39,11 @@ for (
   });
 }
 
-Deno.test("routeAnswer() sends the input as it came to happy-end when there is no frame", () => {
-  const input = envelope({ status: { attempt: 2 }, x: 1 });
+Deno.test("routeAnswer() sends the input but its status to happy-end when there is no frame", () => {
+  const members = { headers: { a: 1 }, x: 1 };
+  const input = envelope({ ...members, status: { attempt: 2 } });
   assert.deepEqual(routeAnswer(input, [], { happyEnd: "done" }), [
-    { actor: "done", envelope: input },
+    { actor: "done", envelope: envelope(members) },
   ]);
 });
 
@@ -222,6 +223,27 @@ Deno.test("routeAnswer() bounds frames, depth of fan-out and the head", () => {
   assert.throws(
     () => routeAnswer(envelope(), frames(10_001), { happyEnd }),
     isError("resource_limit", /10001 frames/),
+  );
+});
+
+Deno.test("routeAnswer() bounds the bytes of all that goes out, headers repeated", () => {
+  const input = envelope({ headers: { big: "h".repeat(100_000) } });
+  const frames = (count: number) => Array.from({ length: count }, () => frame(1));
+  const limits = { happyEnd, maxBytes: 1_000_000 };
+  assert.equal(routeAnswer(input, frames(9), limits).length, 9);
+  assert.throws(
+    () => routeAnswer(input, frames(10), limits),
+    isError("resource_limit", /\(10\) would take more than 1000000 bytes/),
+  );
+  const large = { payload: new Uint8Array(1_000_000) };
+  assert.throws(
+    () => routeAnswer(envelope(), [large], limits),
+    isError("resource_limit", /together/),
+  );
+  assert.equal(routeAnswer(envelope(), [large], { happyEnd }).length, 1);
+  assert.throws(
+    () => routeAnswer(input, frames(2_700), { happyEnd }),
+    isError("resource_limit", /268435456 bytes/),
   );
 });
 

@@ -255,6 +255,89 @@ Deno.test("POST /reports applies good reports, names cancelled, unknown and refu
   assert.equal((await view(harness, `${a}-1`)).status, "succeeded");
 });
 
+Deno.test("POST /reports keeps progress that comes after the end as history, with its own time", async () => {
+  await using harness = await startHarness();
+  const id = await harness.call("pair", {});
+  const at = (ms: number) => new Date(ended + ms).toISOString();
+  const ended = Date.now();
+  const progress = (status: string, ms: number) => ({
+    id,
+    kind: "progress",
+    status,
+    current_actor_idx: 0,
+    actors: ["prep", "infer", "more"],
+    timestamp: at(ms),
+  });
+  const final = { status: "succeeded", result: 1, timestamp: at(0) };
+  await harness.request("POST", `/envelopes/${id}/final`, final);
+  const before = await view(harness, id);
+  const reports = [progress("processing", -30), progress("completed", -20)];
+  const response = await harness.request("POST", "/reports", { reports });
+  assert.deepEqual(await response.json(), { cancelled: [], unknown: [], refused: [] });
+  const single = await harness.request("POST", `/envelopes/${id}/progress`, reports[0]);
+  assert.equal((await problem(single)).code, "envelope_final");
+  assert.deepEqual(await view(harness, id), before);
+  const history = await harness.store.updates(id, 1, 10);
+  assert.deepEqual(
+    history.map(({ seq, final, data }) => {
+      const { envelope_state, timestamp, progress_percent } = JSON.parse(data);
+      return [seq, final, envelope_state, timestamp, progress_percent];
+    }),
+    [
+      [2, false, "processing", at(-30), undefined],
+      [3, false, "completed", at(-20), undefined],
+      [4, true, undefined, at(0), 100],
+    ],
+  );
+});
+
+Deno.test("POST /reports doubts a time of the future, of long ago, and what is no time", async () => {
+  const now = Date.parse("2026-03-01T00:00:00Z");
+  await using harness = await startHarness({ now: () => now });
+  const id = await harness.call("echo", { text: "a" });
+  const times = ["2026-03-01T00:00:05Z", "0001-01-01T00:00:00Z", "soon", "2026-02-28T23:59:59.5Z"];
+  const reports = times.map((timestamp) => ({
+    id,
+    kind: "progress",
+    status: "received",
+    timestamp,
+  }));
+  const response = await harness.request("POST", "/reports", { reports });
+  assert.deepEqual((await response.json()).refused, []);
+  const history = await harness.store.updates(id, 1, 10);
+  assert.deepEqual(history.map(({ data }) => JSON.parse(data).timestamp), [
+    "2026-03-01T00:00:00.000Z",
+    "2026-03-01T00:00:00.000Z",
+    "2026-03-01T00:00:00.000Z",
+    "2026-02-28T23:59:59.500Z",
+  ]);
+});
+
+Deno.test("POST /reports: progress that overtakes its child's registration creates the child", async () => {
+  await using harness = await startHarness();
+  const parent = await harness.call("pair", {});
+  const id = `${parent}-1`;
+  const split = Date.now() - 50;
+  const report = (more: object, ms: number) => ({
+    reports: [{ id, parent_id: parent, timestamp: new Date(split + ms).toISOString(), ...more }],
+  });
+  const actors = ["prep", "infer"];
+  const received = { kind: "progress", status: "received", current_actor_idx: 1, actors };
+  await harness.request("POST", "/reports", report(received, 10));
+  assert.equal((await view(harness, id)).created_at, new Date(split + 10).toISOString());
+  const child = { kind: "child", actors, current: 1, parent_actor_idx: 0 };
+  const response = await harness.request("POST", "/reports", report(child, 0));
+  assert.deepEqual((await response.json()).unknown, []);
+  const found = await view(harness, id);
+  assert.deepEqual(
+    [found.parent_id, found.parent_actor_name, found.parent_actor_idx, found.created_at],
+    [parent, "prep", 0, new Date(split).toISOString()],
+  );
+  assert.deepEqual([found.status, found.progress_percent], ["running", 55]);
+  await harness.request("POST", "/reports", report({ ...child, parent_actor_idx: 1 }, 5));
+  assert.deepEqual(await view(harness, id), found);
+});
+
 Deno.test("POST /reports of something that is no batch is 400", async () => {
   await using harness = await startHarness();
   for (

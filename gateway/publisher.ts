@@ -71,6 +71,8 @@ function unsendable(record: EnvelopeRecord, error: TransportError, now: number) 
 export class Publisher {
   readonly #o: PublisherOptions;
   #waiting: StoredEnvelope[] = [];
+  /** Ids of what waits here or is being sent, which may take longer than its claim holds. */
+  readonly #inHand = new Set<string>();
   #running: Promise<void> | undefined;
   #failures = 0;
 
@@ -87,17 +89,20 @@ export class Publisher {
   /** Takes an envelope whose claim is in the future; others stay in the store for the next sweep. */
   add(envelope: StoredEnvelope): void {
     if ((envelope.record.publishAfter ?? 0) <= this.#o.now()) return;
+    this.#inHand.add(envelope.record.id);
     this.#waiting.push(envelope);
     this.#running ??= this.#run();
   }
 
-  /** Takes up what the store has left over. */
+  /** Takes up what the store has left over; what is in hand is only claimed anew. */
   async sweep(): Promise<void> {
     const room = Math.min(MAX_WAITING - this.#waiting.length, MAX_BATCH);
     if (room <= 0) return;
     const now = this.#o.now();
+    // As it is now: what is sent while the store looks may still be among what it finds.
+    const inHand = new Set(this.#inHand);
     const found = await this.#o.store.claimUnpublished({ now, until: now + CLAIM_MS, limit: room });
-    for (const envelope of found) this.add(envelope);
+    for (const envelope of found) if (!inHand.has(envelope.record.id)) this.add(envelope);
   }
 
   /** Resolves when nothing is being sent. */
@@ -113,6 +118,8 @@ export class Publisher {
       } catch (error) {
         // The claims run out by themselves and the envelopes are taken up again.
         this.#o.log.error("publishing failed, will be repeated", { count: batch.length, error });
+      } finally {
+        for (const { record } of batch) this.#inHand.delete(record.id);
       }
     }
     this.#running = undefined;
@@ -123,7 +130,10 @@ export class Publisher {
     const worked = results.some((result) => result.ok);
     const away = results.some((result) => !result.ok && result.error.retryable);
     this.#failures = away && !worked ? this.#failures + 1 : 0;
-    await Promise.all(batch.map(({ record }, index) => this.#settle(record.id, results[index]!)));
+    const settled = await Promise.allSettled(
+      batch.map(({ record }, index) => this.#settle(record.id, results[index]!)),
+    );
+    for (const one of settled) if (one.status === "rejected") throw one.reason;
   }
 
   async #settle(id: string, result: SendResult): Promise<void> {

@@ -24,7 +24,7 @@ function malformed(message: string): EnvelopeError {
 function apply(reports: Reports, id: string, members: ReportMembers): Promise<Applied> {
   switch (members.get("kind")) {
     case '"progress"':
-      return reports.progress(id, members);
+      return reports.progress(id, members, "keep");
     case '"final"':
       return reports.final(id, members);
     case '"partial"':
@@ -59,7 +59,8 @@ function byId(elements: readonly Uint8Array[], refuse: (index: number, error: un
 
 /**
  * Applies a batch. Reports of one envelope are applied in their order; a bad one does not stop the
- * others; reports of an envelope that is final already change nothing.
+ * others. Progress of an envelope that is final already becomes part of its history, as batches may
+ * arrive in any order; nothing else of it changes.
  *
  * @param body `{"reports": [{"id", "kind": "progress" | "child" | "final" | "partial", ...}]}`
  * @throws EnvelopeError msg_parsing_error where the body as a whole is wrong; StoreUnavailable, and

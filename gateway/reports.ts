@@ -2,10 +2,16 @@
 
 import { EnvelopeError, isEnvelopeId, type JsonText } from "@asya/envelope";
 import { z } from "zod";
-import { newChild } from "./envelopes/create.ts";
+import { type NewChild, newChild, registered } from "./envelopes/create.ts";
 import { type FinalReport, finished } from "./envelopes/final.ts";
-import { partialResult, progressed, type ProgressReport, WEIGHTS } from "./envelopes/progress.ts";
-import type { Change, EnvelopeRecord } from "./envelopes/record.ts";
+import {
+  partialResult,
+  progressed,
+  type ProgressReport,
+  recalled,
+  WEIGHTS,
+} from "./envelopes/progress.ts";
+import { type Change, type EnvelopeRecord, happenedAt } from "./envelopes/record.ts";
 import type { Outcome, Store } from "./store/store.ts";
 
 /** Longest text that is kept of a message or an error, in characters. */
@@ -22,8 +28,13 @@ const id = z.string().refine(isEnvelopeId, {
 const text = z.string().transform((value) => value.slice(0, MAX_TEXT).toWellFormed());
 const actors = z.array(z.string().min(1).max(256)).max(1000);
 const index = z.int().min(0).max(1000);
+/** Milliseconds since 1970; `NaN` for a text that is no time. */
+const time = z.string().transform((text) => Date.parse(text));
 
 const progressSchema = z.object({
+  parent_id: id.nullish(),
+  timestamp: time.nullish(),
+  attempt: z.int().min(1).nullish(),
   status: z.enum(Object.keys(WEIGHTS) as (keyof typeof WEIGHTS)[]),
   actors: actors.nullish(),
   current_actor_idx: index.nullish(),
@@ -31,6 +42,7 @@ const progressSchema = z.object({
 });
 
 const finalSchema = z.object({
+  timestamp: time.nullish(),
   status: z.enum(["succeeded", "failed"]),
   parent_id: id.nullish(),
   error: text.nullish(),
@@ -42,6 +54,8 @@ const finalSchema = z.object({
 const childSchema = z.object({
   id,
   parent_id: id.nullish(),
+  parent_actor_idx: index.nullish(),
+  timestamp: time.nullish(),
   actors: actors.min(1),
   current: index.nullish(),
 });
@@ -73,16 +87,26 @@ function rawMember(members: ReportMembers, name: string): JsonText | undefined {
   return json === "null" ? undefined : json;
 }
 
-/** @throws EnvelopeError msg_parsing_error */
-export function readProgress(members: ReportMembers): ProgressReport {
-  const { status, actors, current_actor_idx, message } = read(progressSchema, members);
-  return { status, actorIdx: current_actor_idx ?? 0, ...present({ actors, message }) };
+/** A report of an envelope, and the parent's id where it is a child. */
+interface Reported<T> {
+  readonly report: T;
+  readonly parentId: string | undefined;
 }
 
 /** @throws EnvelopeError msg_parsing_error */
-export function readFinal(
-  members: ReportMembers,
-): { readonly report: FinalReport; readonly parentId: string | undefined } {
+export function readProgress(members: ReportMembers): Reported<ProgressReport> {
+  const progress = read(progressSchema, members);
+  const { status, actors, message, attempt, timestamp: at } = progress;
+  const report = {
+    status,
+    actorIdx: progress.current_actor_idx ?? 0,
+    ...present({ actors, message, attempt, at }),
+  };
+  return { report, parentId: progress.parent_id ?? undefined };
+}
+
+/** @throws EnvelopeError msg_parsing_error */
+export function readFinal(members: ReportMembers): Reported<FinalReport> {
   const final = read(finalSchema, members);
   const failed = final.status === "failed";
   const report = {
@@ -91,6 +115,7 @@ export function readFinal(
       result: failed ? rawMember(members, "result") : members.get("result"),
       error: final.error,
       errorDetails: rawMember(members, "error_details"),
+      at: final.timestamp,
       actors: final.actors,
       actorIdx: final.current_actor_idx,
       actorName: final.current_actor_name,
@@ -121,12 +146,18 @@ export class Reports {
     this.#now = now;
   }
 
-  /** @throws EnvelopeError msg_parsing_error, StoreUnavailable */
-  async progress(id: string, members: ReportMembers): Promise<Applied> {
-    const report = readProgress(members);
-    return toApplied(
-      await this.#store.change(id, (record) => progressed(record, report, this.#now())),
-    );
+  /**
+   * A progress report. Of an id that is not known but whose parent is, it creates the child.
+   *
+   * @param late what to do when the state is final: nothing, or keep it as history
+   * @throws EnvelopeError msg_parsing_error, StoreUnavailable
+   */
+  async progress(id: string, members: ReportMembers, late: "refuse" | "keep"): Promise<Applied> {
+    const { report, parentId } = readProgress(members);
+    return await this.#apply(id, parentId, { ...report, current: report.actorIdx }, (record) => {
+      const change = progressed(record, report, this.#now());
+      return change ?? (late === "keep" ? recalled(record, report, this.#now()) : undefined);
+    });
   }
 
   /**
@@ -137,15 +168,25 @@ export class Reports {
   async final(id: string, members: ReportMembers): Promise<Applied> {
     const { report, parentId } = readFinal(members);
     const finish = (record: EnvelopeRecord) => finished(record, report, this.#now());
-    const outcome = await this.#store.change(id, finish);
+    return await this.#apply(id, parentId, { ...report, current: 0 }, finish);
+  }
+
+  /** Changes an envelope, or creates it where its parent is known: reports overtake each other. */
+  async #apply(
+    id: string,
+    parentId: string | undefined,
+    o: { readonly actors?: readonly string[]; readonly current: number; readonly at?: number },
+    decide: (record: EnvelopeRecord) => Change | undefined,
+  ): Promise<Applied> {
+    const outcome = await this.#store.change(id, decide);
     if (outcome !== undefined || parentId === undefined) return toApplied(outcome);
     const parent = await this.#store.head(parentId);
     if (parent === undefined) return { kind: "unknown" };
-    const route = report.actors ?? parent.actors;
-    const child = newChild({ id, actors: route, current: 0 }, parent, this.#now());
-    const change = finish(child) as Change; // a new child is open
+    const { actors = parent.actors, current } = o;
+    const createdAt = happenedAt(o.at, this.#now());
+    const change = decide(newChild({ id, actors, current, createdAt }, parent)) as Change; // it is open
     if (await this.#store.create(change, "null")) return { kind: "applied", record: change.record };
-    return toApplied(await this.#store.change(id, finish)); // it was registered meanwhile
+    return toApplied(await this.#store.change(id, decide)); // it was registered meanwhile
   }
 
   /**
@@ -154,11 +195,22 @@ export class Reports {
    * @throws EnvelopeError msg_parsing_error, StoreUnavailable
    */
   async child(members: ReportMembers): Promise<{ readonly id: string; readonly known: boolean }> {
-    const { id, parent_id, actors, current } = read(childSchema, members);
+    const { id, parent_id, parent_actor_idx, timestamp, actors, current } = read(
+      childSchema,
+      members,
+    );
     const parent = parent_id ? await this.#store.head(parent_id) : undefined;
     if (parent_id && parent === undefined) return { id, known: false };
-    const record = newChild({ id, actors, current: current ?? 0 }, parent, this.#now());
-    await this.#store.create({ record }, "null");
+    const child: NewChild = {
+      id,
+      actors,
+      current: current ?? 0,
+      createdAt: happenedAt(timestamp ?? undefined, this.#now()),
+      ...present({ parentActorIdx: parent_actor_idx }),
+    };
+    if (!await this.#store.create({ record: newChild(child, parent) }, "null")) {
+      await this.#store.change(id, (record) => registered(record, child, parent));
+    }
     return { id, known: true };
   }
 

@@ -106,6 +106,31 @@ Deno.test("GET stream tells a client that knows the end already to stay away", (
     assert.equal(response.status, 204);
   }));
 
+Deno.test("GET stream tells a report that came after the end before the end, and the end last", () =>
+  withServer(async (harness, url) => {
+    const id = await harness.call("echo", { text: "hi" });
+    await report(harness, id, 1, 40); // more than one page
+    const live = allEvents(await fetch(`${url}/envelopes/${id}/stream`));
+    await succeed(harness, id, "1");
+    assert.equal((await live).at(-1)!.data.status, "succeeded");
+    const late = { id, kind: "progress", ...progress("late") };
+    const response = await harness.request("POST", "/reports", { reports: [late] });
+    assert.equal(response.status, 200);
+    const rest = async (after: number) => {
+      const headers = { "last-event-id": String(after) };
+      return await fetch(`${url}/envelopes/${id}/stream`, { headers });
+    };
+    const events = await allEvents(await rest(40));
+    assert.deepEqual(events.map(({ id, data }) => [id, data.message, data.result]), [
+      [41, "u40", undefined],
+      [42, "late", undefined],
+      [43, "Envelope completed successfully", 1],
+    ]);
+    // Who knew the end by its old number is told it once more, and then to stay away.
+    assert.deepEqual(numbers(await allEvents(await rest(42))), [43]);
+    assert.equal((await rest(43)).status, 204);
+  }));
+
 Deno.test("GET stream has partial results as events of their own, in order", () =>
   withServer(async (harness, url) => {
     const id = await harness.call("echo", { text: "hi" });

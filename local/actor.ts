@@ -123,8 +123,12 @@ export class LocalActor {
     this.#work = this.#work.then(step).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       // A life that goes on is no worse off for a next one that is not possible.
-      if (!this.#life) this.#trouble = message;
-      this.say(this.#life ? `not reloaded, the old one goes on: ${message}` : message);
+      if (this.#life && this.#trouble === undefined) {
+        return this.say(`not reloaded, the old one goes on: ${message}`);
+      }
+      if (this.#trouble !== message) this.say(message);
+      this.#trouble = message;
+      if (this.#life) this.#startLater();
     });
     return this.#work;
   }
@@ -144,7 +148,8 @@ export class LocalActor {
     const { parts, sidecar } = life;
     this.#draining = true;
     try {
-      await sidecar.drain(parts.graceMs);
+      // One that breaks has ended all the same, and why is said already.
+      await sidecar.drain(parts.graceMs).catch(() => undefined);
     } finally {
       this.#before = sum(this.#before, sidecar.stats());
       this.#life = undefined;
@@ -155,9 +160,16 @@ export class LocalActor {
   }
 
   #broken(life: Life, error: unknown): void {
-    if (this.#life !== life || this.#draining) return;
-    this.#trouble = error instanceof Error ? error.message : String(error);
-    this.say(`the sidecar stopped: ${this.#trouble}; starting again`);
+    if (this.#life !== life) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.say(`the sidecar stopped: ${message}${this.#draining ? "" : "; starting again"}`);
+    if (this.#draining) return;
+    this.#trouble = message;
+    this.#startLater();
+  }
+
+  #startLater(): void {
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.restart(), SIDECAR_DELAY_MS);
   }
 }

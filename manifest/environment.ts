@@ -79,6 +79,9 @@ function wasmVariables(wasm: WasmHandler): EnvVar[] {
   });
 }
 
+/** A plugin's worker works on one call, but takes up to so many at once where they are short. */
+const CALLS_PER_WORKER = 16;
+
 /**
  * The variables of the sidecar: ours, then the user's `spec.sidecar.env`, which win, except for
  * the actor's name and `given` (transport, gateway, socket folder, module on disk).
@@ -93,7 +96,7 @@ export function sidecarEnvironment(
   const ours = plain({
     ASYA_RUNTIME_TIMEOUT: `${timeout.processing}s`,
     ASYA_SHUTDOWN_GRACE: `${timeout.gracefulShutdown}s`,
-    ASYA_CONCURRENCY: handler?.wasm?.workers ?? concurrency(actor),
+    ASYA_CONCURRENCY: handler?.wasm ? handler.wasm.workers * CALLS_PER_WORKER : concurrency(actor),
     ASYA_RESILIENCY_POLICIES: policies && JSON.stringify(policies),
     ASYA_RESILIENCY_RULES: rules && JSON.stringify(rules),
     ASYA_IS_END_ACTOR: END_ACTORS.includes(name) ? "true" : undefined,

@@ -1,7 +1,7 @@
 /** Metrics that an actor declares in `ASYA_CUSTOM_METRICS` and its handler reports values for. */
 
 import type { HandlerMetric } from "./handlers/handler.ts";
-import { Counter, Gauge, Histogram, type Registry } from "@asya/telemetry";
+import { Counter, Gauge, Histogram, type Registry } from "./prometheus.ts";
 
 const MAX_METRICS = 100;
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
@@ -14,7 +14,7 @@ export interface CustomMetric {
   /** Without the prefix of the sidecar's metrics. */
   readonly name: string;
   /** How values add up. */
-  readonly type: typeof TYPES[number];
+  readonly type: "counter" | "gauge" | "histogram";
   /** Default: the name. */
   readonly help?: string | undefined;
   /** Labels that a value may carry. */

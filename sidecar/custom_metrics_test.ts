@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Registry } from "@asya/telemetry";
+import { Registry } from "./prometheus.ts";
 import { CustomMetrics, headerMetrics, parseCustomMetrics } from "./custom_metrics.ts";
 
 Deno.test("parseCustomMetrics() refuses what Prometheus would", () => {

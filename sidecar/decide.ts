@@ -36,6 +36,7 @@ export type Rules =
     | "endActor"
     | "maxHops"
     | "maxFrames"
+    | "maxFrameBytes"
     | "queueRetryMaxAttempts"
     | "queueRetryBackoff"
     | "runtimeTimeout"
@@ -146,9 +147,9 @@ export function decideAnswer(
   rules: Rules,
   moment: Moment,
 ): SendPlan {
-  const { happyEnd, maxHops, maxFrames } = rules;
+  const { happyEnd, maxHops, maxFrames, maxFrameBytes: maxBytes } = rules;
   try {
-    const sends = routeAnswer(input, frames, { happyEnd, maxHops, maxFrames }).map(
+    const sends = routeAnswer(input, frames, { happyEnd, maxHops, maxFrames, maxBytes }).map(
       ({ actor, envelope }): Send => ({
         type: actor === happyEnd ? "happy_end" : "routing",
         actor,

@@ -285,3 +285,16 @@ Deno.test("limitOf() is the actor's limit or the time left, whichever is less", 
   assert.equal(limitOf(input({ deadline: "2026-01-01T00:00:02Z" }), rules(), NOW), 2_000);
   assert.equal(limitOf(input({ deadline: "2026-01-01T00:00:02Z" }), rules(END), NOW), 300_000);
 });
+
+Deno.test("decideAnswer() makes resource_limit of more bytes than ASYA_MAX_FRAME_BYTES", () => {
+  const small = rules({ ASYA_MAX_FRAME_BYTES: "1400" });
+  const big = input({ headers: { big: "h".repeat(300) } });
+  assert.equal(
+    summary(decideAnswer(big, { frames: frames("1", "2") }, small, MOMENT)),
+    "success routing>infer routing>infer",
+  );
+  assert.equal(
+    summary(decideAnswer(big, { frames: frames("1", "2", "3") }, small, MOMENT)),
+    "error error_end>error-end:resource_limit",
+  );
+});

@@ -18,8 +18,7 @@ export function decideEnd(
   const timestamp = new Date(now).toISOString();
   const parent = input.parentId === undefined ? {} : { parent_id: input.parentId };
   if (rules.actor === rules.errorEnd) {
-    const body = failedBody(input, { id: input.id, ...parent }, timestamp);
-    return { kind: "final", body, withoutResult: body };
+    return { kind: "final", ...failedBodies(input, { id: input.id, ...parent }, timestamp) };
   }
   const head = { id: input.id, ...parent, progress: 1, status: "succeeded", timestamp };
   const withoutResult = encoder.encode(JSON.stringify(head));
@@ -31,11 +30,11 @@ export function decideEnd(
 /** An acknowledged end: nothing is sent on. */
 export const END_CONSUMED: SendPlan = { kind: "send", result: "end_consumed", sends: [] };
 
-function failedBody(
+function failedBodies(
   input: Envelope,
   ids: { readonly id: string; readonly parent_id?: string },
   timestamp: string,
-): Uint8Array {
+): Pick<FinalPlan, "body" | "withoutResult"> {
   const { error, details } = readError(input.payload);
   const name = currentActor(input);
   const head = {
@@ -47,10 +46,11 @@ function failedBody(
     ...name === undefined ? {} : { current_actor_name: name },
     timestamp,
   };
-  const body = encoder.encode(JSON.stringify(head));
-  return details === undefined || isNull(details)
-    ? body
-    : withMember(body, "error_details", details);
+  const withoutResult = encoder.encode(JSON.stringify(head));
+  const body = details === undefined || isNull(details)
+    ? withoutResult
+    : withMember(withoutResult, "error_details", details);
+  return { body, withoutResult };
 }
 
 /** `error` and `details` of an error payload; anything else has neither. */

@@ -68,12 +68,10 @@ export class Finisher {
             return END_CONSUMED;
           case "away":
             return again(`the gateway answered ${status} to the final state`);
-          case "too_large":
-            if (rest === withoutResult) return rejected(status);
-            rest = withoutResult; // the state is worth more than a result that nobody can read
-            continue;
           case "rejected":
-            return rejected(status);
+            if (rest === withoutResult) return rejected(status);
+            rest = withoutResult; // the state is worth more than a result that cannot be told
+            continue;
           case "refused": {
             const message = `the gateway refuses final states with ${status}; ` +
               "check ASYA_MESH_TOKEN_FILE here and at the gateway";

@@ -30,13 +30,12 @@ export class GatewayAway extends Error {
 }
 
 /** What became of a final report. */
-export type FinalAnswer = "delivered" | "away" | "refused" | "rejected" | "too_large";
+export type FinalAnswer = "delivered" | "away" | "refused" | "rejected";
 
 /** What a status says about a final report: see section 1 of the contract. */
 export function finalAnswer(status: number): FinalAnswer {
   if (status >= 200 && status < 300 || status === 404 || status === 409) return "delivered";
   if (status === 401 || status === 403) return "refused";
-  if (status === 413) return "too_large";
   if (status === 408 || status === 429 || status < 400 || status >= 500) return "away";
   return "rejected";
 }

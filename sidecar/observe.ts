@@ -9,6 +9,7 @@ import type { BuryPlan, Job, Plan, SendPlan } from "./plan.ts";
 import {
   childReport,
   completedReport,
+  emptyReport,
   partialReport,
   processingReport,
   receivedReport,
@@ -56,15 +57,8 @@ export class Observer {
   called(input: Envelope, ms: number, answer: HandlerAnswer | undefined, plan: Plan | undefined) {
     const failed = plan?.kind === "send" ? plan.failed : undefined;
     this.metrics.executed(ms / 1000, failed?.failure.code);
-    if (answer === undefined) return;
-    this.#custom(answer);
-    if (plan?.kind !== "send" || plan.result !== "success") return;
-    const [first] = plan.sends;
-    if (this.reporter === undefined || first === undefined) return;
-    this.reporter.report(completedReport(input, first.envelope.route.actors, ms));
-    for (const { envelope } of plan.sends.slice(1)) {
-      this.reporter.report(childReport(envelope, input.id));
-    }
+    if (answer !== undefined) this.#custom(answer);
+    if (plan?.kind === "send") this.#answered(input, ms, plan);
   }
 
   /** A plan was carried out. */
@@ -97,6 +91,19 @@ export class Observer {
   refused(message: string): void {
     if (!this.#refused) this.log.error(message);
     this.#refused = true;
+  }
+
+  #answered(input: Envelope, ms: number, { result, sends }: SendPlan): void {
+    const { reporter } = this;
+    const [first] = sends;
+    if (reporter === undefined || first === undefined) return;
+    if (result === "empty_response") reporter.report(emptyReport(input, ms));
+    if (result === "success") {
+      reporter.report(completedReport(input, first.envelope.route.actors, ms));
+      for (const { envelope } of sends.slice(1)) reporter.report(childReport(envelope, input));
+    }
+    // The end actor reports at once, and then somebody looks at the whole history.
+    if (sends.some(({ type }) => type === "happy_end" || type === "error_end")) reporter.flush();
   }
 
   #custom({ frames, metrics = [] }: HandlerAnswer): void {

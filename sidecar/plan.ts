@@ -63,7 +63,7 @@ export interface BuryPlan {
 export interface FinalPlan {
   readonly kind: "final";
   readonly body: Uint8Array;
-  /** In case the gateway finds the result too large. */
+  /** In case the gateway refuses the result: too large, nested too deep, not UTF-8. */
   readonly withoutResult: Uint8Array;
 }
 

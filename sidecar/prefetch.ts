@@ -21,6 +21,12 @@ export class Prefetch {
     this.#level = median < FAST_MS ? Math.min(this.#level + 1, STEPS.length) : 0;
   }
 
+  /** Something waited long: as few as possible, until calls have been fast again. */
+  slow(): void {
+    this.#level = 0;
+    this.#durations.length = 0;
+  }
+
   /** Deliveries to hold at most. */
   get value(): number {
     return Math.max(this.concurrency() + 1, STEPS[this.#level - 1] ?? 0);

@@ -33,8 +33,12 @@ import type { Prefetch } from "./prefetch.ts";
 import { Suspects } from "./suspects.ts";
 import type { Troubles } from "./troubles.ts";
 
-/** From this delivery of one message on it is handled alone: it may be what ends the process. */
-const ALONE_FROM_DELIVERY = 3;
+/** From its third redelivery on a message is handled alone: it may be what ends the process. */
+const ALONE_FROM_DELIVERY = 4;
+/** What waits longer for its call is given back, but for what is always in hand. */
+const LONGEST_WAIT_MS = 1_000;
+/** The transport is all right again when it has not complained for so long. */
+const WELL_AFTER_MS = 1_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -83,6 +87,8 @@ interface Pause {
 export class Pump {
   readonly #jobs = new Set<Job>();
   readonly #waiting: (Job & { readonly input: Envelope })[] = [];
+  /** Jobs that the current `receive` does not know: they came by an earlier one. */
+  readonly #kept = new Set<Job>();
   readonly #calls = new Set<Call>();
   readonly #suspects = new Suspects();
   readonly #broken = Promise.withResolvers<never>();
@@ -90,7 +96,9 @@ export class Pump {
   #pause: Pause | undefined;
   #pulling = false;
   #everReady = false;
-  #idle: (() => void) | undefined;
+  #releasing = 0;
+  #changed: (() => void) | undefined;
+  #look: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly o: PumpOptions) {
     this.#broken.promise.catch(() => undefined); // `run` may be over when something breaks
@@ -125,6 +133,7 @@ export class Pump {
     } finally {
       stop.removeEventListener("abort", pullNoMore);
       this.#pull.abort();
+      clearTimeout(this.#look);
     }
   }
 
@@ -159,14 +168,14 @@ export class Pump {
         this.o.troubles.set(this, error.message);
         this.o.log.warn("cannot take deliveries now; will try again", { error });
         await backoff.wait(stop);
-        continue;
-      }
-      backoff.reset();
+        if (!this.#pull.signal.aborted) continue;
+      } else backoff.reset();
       await this.#releaseWaiting();
-      await this.#untilIdle();
+      // What cannot be settled now, maybe for long, holds up nobody else.
+      await this.#until(() => this.#calls.size === 0 && this.#releasing === 0);
     }
     await this.#releaseWaiting();
-    await this.#untilIdle();
+    await this.#until(() => this.#jobs.size === 0);
   }
 
   /** Waits, the first time only so long; `false`: the sidecar is to stop. */
@@ -196,9 +205,13 @@ export class Pump {
     const { signal } = this.#pull;
     if (stop.aborted) return undefined;
     this.#pulling = true;
+    this.#kept.clear();
+    for (const job of this.#jobs) this.#kept.add(job);
+    const room = () => Math.max(1, prefetch.value - this.#kept.size);
+    const well = setTimeout(() => troubles.clear(this), WELL_AFTER_MS);
     let since = performance.now();
     try {
-      for await (const delivery of queue.receive({ prefetch: () => prefetch.value, signal })) {
+      for await (const delivery of queue.receive({ prefetch: room, signal })) {
         troubles.clear(this);
         const receivedAt = performance.now();
         this.#accept(delivery, receivedAt, receivedAt - since);
@@ -209,20 +222,21 @@ export class Pump {
       if (error instanceof TransportError) return error;
       throw error;
     } finally {
+      clearTimeout(well);
       this.#pulling = false;
     }
   }
 
   #accept(delivery: Delivery, receivedAt: number, waitedMs: number): void {
-    const { rules, observer, now } = this.o;
+    const { rules, observer, now, log } = this.o;
     let input: Envelope | undefined;
     let plan: Plan | undefined;
     try {
       input = parseEnvelope(delivery.body);
       plan = decideBefore(input, rules, now());
     } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      plan = decideMalformed(delivery.body, error, rules);
+      if (!(error instanceof EnvelopeError)) log.error("a body cannot be looked at", { error });
+      plan = decideMalformed(delivery.body, asEnvelopeError(error), rules);
     }
     const job: Job = { delivery, receivedAt, input };
     this.#jobs.add(job);
@@ -230,6 +244,34 @@ export class Pump {
     if (plan !== undefined) return this.#finish(job, plan, now());
     this.#waiting.push(job as Job & { input: Envelope });
     this.#dispatch();
+    this.#lookSoon();
+  }
+
+  /** Has somebody look when the oldest that waits has waited long, and then once a second. */
+  #lookSoon(): void {
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || this.#look !== undefined || this.#pull.signal.aborted) return;
+    const left = oldest.receivedAt + LONGEST_WAIT_MS - performance.now();
+    this.#look = setTimeout(() => {
+      this.#look = undefined;
+      this.#releaseHoard();
+      this.#lookSoon();
+    }, left > 0 ? left : LONGEST_WAIT_MS);
+  }
+
+  /**
+   * When something has waited long, gives back what exceeds the lowest prefetch, the latest first:
+   * other consumers may be idle. The rest stays, or it would come back to us again and again.
+   */
+  #releaseHoard(): void {
+    const { prefetch } = this.o;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || performance.now() - oldest.receivedAt < LONGEST_WAIT_MS) return;
+    prefetch.slow();
+    const inHand = this.#jobs.size - this.#releasing;
+    const tooMany = Math.min(inHand - prefetch.value, this.#waiting.length - 1);
+    if (tooMany <= 0) return;
+    for (const job of this.#waiting.splice(-tooMany)) this.#guard(this.#release(job));
   }
 
   /** Starts what can start. */
@@ -256,7 +298,7 @@ export class Pump {
     const { handler, rules, observer, now, prefetch } = this.o;
     const { input } = job;
     const startedAt = now();
-    const late = decideBefore(input, rules, startedAt); // it may have waited long
+    const late = this.#tooLate(input, startedAt); // it may have waited long
     if (late !== undefined) return this.#finish(job, late, startedAt);
     const controller = new AbortController();
     const began = performance.now();
@@ -290,12 +332,35 @@ export class Pump {
     if (call.abandoned) return;
     const ms = performance.now() - began;
     if (answer !== undefined) prefetch.observe(ms);
-    const plan = this.#judge(call, answer, error, { now: now(), startedAt, random: this.o.random });
+    const moment = { now: now(), startedAt, random: this.o.random };
+    let plan: Plan | undefined;
+    try {
+      plan = this.#judge(call, answer, error, moment);
+    } catch (problem) {
+      plan = this.#undecided(input, problem, moment);
+      answer = undefined;
+    }
     this.#calls.delete(call);
     this.#dispatch(); // the handler is free: let it work while this one is settled
     observer.called(input, ms, answer, plan);
-    if (plan === undefined) return this.#guard(this.#release(job));
-    this.#finish(job, plan, startedAt);
+    if (plan === undefined) this.#guard(this.#release(job));
+    else this.#finish(job, plan, startedAt);
+    this.#changed?.();
+  }
+
+  #tooLate(input: Envelope, now: number): Plan | undefined {
+    try {
+      return decideBefore(input, this.o.rules, now);
+    } catch (problem) {
+      return this.#undecided(input, problem, { now, startedAt: now, random: this.o.random });
+    }
+  }
+
+  /** Deciding failed, which must not happen: it costs this envelope, not the sidecar. */
+  #undecided(input: Envelope, error: unknown, moment: Moment): Plan {
+    this.o.log.error("an outcome cannot be decided", { id: input.id, error });
+    const message = `what became of the call cannot be decided: ${messageOf(error)}`;
+    return decideFailure(input, { code: "processing_error", message }, this.o.rules, moment);
   }
 
   /** What follows from the outcome of a call; `undefined`: to be delivered again, uncounted. */
@@ -346,7 +411,9 @@ export class Pump {
   }
 
   async #release(job: Job): Promise<void> {
+    this.#releasing++;
     await this.o.finisher.release(job);
+    this.#releasing--;
     this.#over(job);
   }
 
@@ -356,12 +423,13 @@ export class Pump {
 
   #over(job: Job): void {
     this.#jobs.delete(job);
-    if (this.#jobs.size === 0) this.#idle?.();
+    this.#kept.delete(job);
+    this.#changed?.();
   }
 
-  async #untilIdle(): Promise<void> {
-    if (this.#jobs.size === 0) return;
-    await new Promise<void>((resolve) => this.#idle = resolve);
+  /** Waits until a condition holds that changes when a call ends or a job is over. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#changed = resolve);
   }
 
   /** The grace is over: what still runs is nobody's any more, and is delivered again. */
@@ -379,4 +447,14 @@ export class Pump {
   #guard(work: Promise<void>): void {
     work.catch((error) => this.#broken.reject(error));
   }
+}
+
+function asEnvelopeError(error: unknown): EnvelopeError {
+  if (error instanceof EnvelopeError) return error;
+  const message = `the body cannot be looked at: ${messageOf(error)}`;
+  return new EnvelopeError("msg_parsing_error", message, { cause: error });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

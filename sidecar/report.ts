@@ -4,12 +4,22 @@ import type { Envelope, JsonText } from "@asya/envelope";
 
 const decoder = new TextDecoder();
 
-/** One report, before it has a number. */
+/** One report, before it has a time and a number. */
 export interface Report {
   readonly id: string;
   readonly kind: "progress" | "child" | "partial";
   /** The report's members without `id`, `seq`, `kind`, as the inside of a JSON object. */
   readonly members: JsonText;
+  /** More members, which a gateway of 0.1.x is not given. */
+  readonly more?: JsonText;
+  /** A gateway of 0.1.x is not given any of it. */
+  readonly batchOnly?: true;
+}
+
+/** A report with the time of what it tells, because it may arrive much later. */
+export interface TimedReport extends Report {
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 function members(object: object): JsonText {
@@ -28,7 +38,9 @@ export function receivedReport(e: Envelope, bytes: number): Report {
 
 /** The handler works on it, or still does. */
 export function processingReport(e: Envelope, actor: string): Report {
-  return progress(e, { status: "processing", message: `Processing in ${actor}` });
+  const attempt = e.status?.attempt ?? 1;
+  const said = { status: "processing", message: `Processing in ${actor}` };
+  return progress(e, said, attempt > 1 ? { attempt } : {});
 }
 
 /** The handler is done; `actors` is the route that it answered. */
@@ -41,22 +53,35 @@ export function completedReport(e: Envelope, actors: readonly string[], ms: numb
   });
 }
 
-function progress({ id, route }: Envelope, rest: object): Report {
+/** With the parent's id, because the report may overtake the child's registration. */
+function progress({ id, parentId, route }: Envelope, rest: object, ours: object = {}): Report {
   const { actors, current } = route;
   return {
     id,
     kind: "progress",
     members: members({ actors, current_actor_idx: current, ...rest }),
+    ...withMore(parentId === undefined ? ours : { ...ours, parent_id: parentId }),
   };
 }
 
+function withMore(ours: object): { readonly more?: JsonText } {
+  const more = members(ours);
+  return more === "" ? {} : { more };
+}
+
+/** The handler is done and has nothing to pass on. */
+export function emptyReport(e: Envelope, ms: number): Report {
+  return { ...completedReport(e, e.route.actors, ms), batchOnly: true };
+}
+
 /** A fan-out child is about to be sent. */
-export function childReport(child: Envelope, parentId: string): Report {
+export function childReport(child: Envelope, parent: Envelope): Report {
   const { actors, current } = child.route;
   return {
     id: child.id,
     kind: "child",
-    members: members({ parent_id: parentId, actors, current }),
+    members: members({ parent_id: parent.id, actors, current }),
+    ...withMore({ parent_actor_idx: parent.route.current }),
   };
 }
 
@@ -80,17 +105,19 @@ export function partialReport(e: Envelope, payload: Uint8Array): Report | undefi
 }
 
 /** The body of `POST /reports`. */
-export function batchBody(reports: readonly Report[], seq: (index: number) => number): string {
-  const entries = reports.map(({ id, kind, members }, index) =>
-    `{"id":${JSON.stringify(id)},"seq":${seq(index)},"kind":"${kind}",${members}}`
+export function batchBody(reports: readonly TimedReport[], seq: (index: number) => number): string {
+  const entries = reports.map(({ id, kind, at, members, more }, index) =>
+    `{"id":${JSON.stringify(id)},"seq":${seq(index)},"kind":"${kind}",` +
+    `"timestamp":"${new Date(at).toISOString()}",${members}${more === undefined ? "" : `,${more}`}}`
   );
   return `{"reports":[${entries.join(",")}]}`;
 }
 
 /** Path and body for a gateway of 0.1.x; it has no partial results. */
 export function singlePost(
-  { id, kind, members }: Report,
+  { id, kind, members, batchOnly }: Report,
 ): { path: string; body: string } | undefined {
+  if (batchOnly) return undefined;
   switch (kind) {
     case "progress":
       return { path: `/envelopes/${encodeURIComponent(id)}/progress`, body: `{${members}}` };

@@ -6,7 +6,7 @@
 import type { Logger } from "@asya/telemetry";
 import { Backoff, pause } from "./backoff.ts";
 import { type Gateway, GatewayAway } from "./gateway.ts";
-import { batchBody, type Report, singlePost } from "./report.ts";
+import { batchBody, type Report, singlePost, type TimedReport } from "./report.ts";
 
 /** A report waits this long for others to share its post, in milliseconds. */
 const LINGER_MS = 20;
@@ -36,22 +36,34 @@ export interface ReporterOptions {
 /** The stream of reports of one sidecar. */
 export class Reporter {
   readonly #closing = new AbortController();
-  #buffer: Report[] = [];
+  #buffer: TimedReport[] = [];
   #chars = 0;
   #seq = 0;
   #oldUntil = -Infinity;
   #running: Promise<void> | undefined;
   #told: string | undefined;
+  /** Ends the lingering of the batch that waits. */
+  #hurry = new AbortController();
+  /** When the last post began, as `performance.now()`. */
+  #postedAt = -Infinity;
 
   constructor(private readonly options: ReporterOptions) {}
 
   /** Queues a report. Never blocks, never fails. */
   report(report: Report): void {
     if (this.#closing.signal.aborted) return this.options.onDropped(1);
-    this.#buffer.push(report);
+    this.#buffer.push({ ...report, at: this.options.now() });
     this.#chars += report.members.length;
     if (this.#buffer.length > BUFFER || this.#chars > BUFFER_CHARS) this.#drop();
     this.#start();
+  }
+
+  /**
+   * Sends what it has without waiting for more to come; not when it has just sent something, so
+   * that a busy sidecar still sends batches. Never blocks, never fails.
+   */
+  flush(): void {
+    if (performance.now() - this.#postedAt >= LINGER_MS) this.#hurry.abort();
   }
 
   /** Sends what it has, for a second at most, and takes no more. */
@@ -76,7 +88,7 @@ export class Reporter {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-    await pause(LINGER_MS, signal);
+    await this.#linger();
     while (this.#buffer.length > 0 && !signal.aborted) {
       const batch = this.#batch();
       try {
@@ -94,7 +106,16 @@ export class Reporter {
     this.#chars = 0;
   }
 
-  #batch(): Report[] {
+  async #linger(): Promise<void> {
+    const hurry = this.#hurry = new AbortController();
+    const onClosing = () => hurry.abort();
+    const { signal } = this.#closing;
+    signal.addEventListener("abort", onClosing);
+    await pause(LINGER_MS, hurry.signal);
+    signal.removeEventListener("abort", onClosing);
+  }
+
+  #batch(): TimedReport[] {
     let chars = 0;
     const more = (report: Report, index: number) =>
       index > 0 && (index >= BATCH || (chars += report.members.length) > BATCH_CHARS);
@@ -103,14 +124,15 @@ export class Reporter {
   }
 
   /** Takes a batch out; some of it may have been dropped meanwhile. */
-  #take(batch: readonly Report[]): void {
+  #take(batch: readonly TimedReport[]): void {
     const last = this.#buffer.indexOf(batch.at(-1)!);
     for (const report of this.#buffer.splice(0, last + 1)) this.#chars -= report.members.length;
   }
 
   /** @throws GatewayAway when it is worth trying again */
-  async #send(batch: readonly Report[]): Promise<void> {
+  async #send(batch: readonly TimedReport[]): Promise<void> {
     const { gateway, now } = this.options;
+    this.#postedAt = performance.now();
     if (now() < this.#oldUntil) return await this.#sendSingly(batch);
     const body = batchBody(batch, () => this.#nextSeq());
     const { status, text } = await gateway.post("/reports", body, this.#closing.signal);
@@ -125,7 +147,7 @@ export class Reporter {
   }
 
   /** For a gateway of 0.1.x, which answers 500 for an envelope that it does not know. */
-  async #sendSingly(batch: readonly Report[]): Promise<void> {
+  async #sendSingly(batch: readonly TimedReport[]): Promise<void> {
     for (const report of batch) {
       const post = singlePost(report);
       const answer = post &&

@@ -63,6 +63,42 @@ Deno.test("Reporter.report() posts what comes together as one batch, numbered", 
   assert.deepEqual(told, { dropped: 0, cancelled: [] });
 });
 
+Deno.test("Reporter.report() tells when a thing happened, however late it is sent", async () => {
+  await using gateway = new FakeGateway();
+  const { reporter } = reporterTo(gateway.url);
+  reporter.report(report(1));
+  await reporter.close();
+  assert.equal(gateway.reports[0].timestamp, "1970-01-01T00:00:01.000Z");
+});
+
+/** How long `count` reports took, each flushed and awaited before the next. */
+async function flushed(gateway: FakeGateway, count: number): Promise<number> {
+  const { reporter } = reporterTo(gateway.url);
+  const before = gateway.reports.length;
+  const began = performance.now();
+  for (let n = 1; n <= count; n++) {
+    reporter.report(report(n));
+    reporter.flush();
+    await until(() => gateway.reports.length === before + n, "the post");
+  }
+  const took = performance.now() - began;
+  await reporter.close();
+  return took;
+}
+
+Deno.test("Reporter.flush() sends at once what waits for company", async () => {
+  await using gateway = new FakeGateway();
+  let least = Infinity;
+  for (let turn = 0; turn < 20; turn++) least = Math.min(least, await flushed(gateway, 1));
+  assert.ok(least < 20, `none of them was sent at once: ${least} ms`);
+});
+
+Deno.test("Reporter.flush() waits where something was sent just now", async () => {
+  await using gateway = new FakeGateway();
+  const took = await flushed(gateway, 10);
+  assert.ok(took > 9 * 19, `10 posts within ${took} ms`);
+});
+
 Deno.test("Reporter.report() tells which envelopes are to stop", async () => {
   await using gateway = new FakeGateway();
   gateway.answer = () => Response.json({ cancelled: ["e-2", 7], unknown: ["e-3"] });
@@ -154,10 +190,19 @@ Deno.test("startSidecar() reports progress, children and partial results, in ord
       return Promise.resolve({ frames: [{ payload }, { payload }] });
     },
   });
-  await stage.send("prep", envelope(1));
+  const given = { ...JSON.parse(envelope(1)), parent_id: "e-0", status: { attempt: 2 } };
+  await stage.send("prep", JSON.stringify(given));
   await stage.take("infer", 2);
   await sidecar.drain();
-  const told = gateway.reports.map((r) => [r.id, r.kind, r.status ?? r.parent_id ?? r.payload]);
+  const parents = gateway.reports.map((r) => [r.parent_id, r.parent_actor_idx, r.attempt]);
+  assert.deepEqual(parents, [
+    ["e-0", undefined, undefined],
+    ["e-0", undefined, 2],
+    [undefined, undefined, undefined],
+    ["e-0", undefined, undefined],
+    ["e-1", 0, undefined],
+  ]);
+  const told = gateway.reports.map((r) => [r.id, r.kind, r.status ?? r.payload ?? r.parent_id]);
   assert.deepEqual(told, [
     ["e-1", "progress", "received"],
     ["e-1", "progress", "processing"],
@@ -166,6 +211,23 @@ Deno.test("startSidecar() reports progress, children and partial results, in ord
     ["e-1-1", "child", "e-1"],
   ]);
   assert.match(await sidecar.metricsText(), /asya_actor_reports_dropped_total\{queue="prep"\} 1\n/);
+});
+
+Deno.test("startSidecar() reports a handler that has nothing to pass on as done", async () => {
+  await using gateway = new FakeGateway();
+  await using stage = await Stage.open();
+  const sidecar = stage.start({
+    env: { ASYA_GATEWAY_URL: gateway.url },
+    handler: () => Promise.resolve({ frames: [] }),
+  });
+  await stage.send("prep", envelope(1));
+  await stage.take("happy-end", 1);
+  await sidecar.drain();
+  assert.deepEqual(gateway.reports.map(({ status }) => status), [
+    "received",
+    "processing",
+    "completed",
+  ]);
 });
 
 Deno.test("startSidecar() reports a running call again before 5 s have passed", async () => {
@@ -226,15 +288,17 @@ Deno.test("startSidecar() dead-letters what the gateway calls wrong", async () =
   assert.deepEqual(letters.map(({ body }) => new TextDecoder().decode(body)), [finished]);
 });
 
-Deno.test("startSidecar() reports a result that is too large for the gateway without the result", async () => {
-  await using gateway = new FakeGateway();
-  await using stage = await Stage.open();
-  gateway.answer = (_, body) => new Response("", { status: "result" in body ? 413 : 200 });
-  const sidecar = stage.start({ env: { ...END, ASYA_GATEWAY_URL: gateway.url } });
-  await stage.send("happy-end", finished);
-  await until(() => sidecar.stats().succeeded === 1, "the end");
-  assert.equal(gateway.requests.at(-1)!.body.status, "succeeded");
-});
+for (const status of [400, 413]) {
+  Deno.test(`startSidecar() reports a result that the gateway answers with ${status} without the result`, async () => {
+    await using gateway = new FakeGateway();
+    await using stage = await Stage.open();
+    gateway.answer = (_, body) => new Response("", { status: "result" in body ? status : 200 });
+    const sidecar = stage.start({ env: { ...END, ASYA_GATEWAY_URL: gateway.url } });
+    await stage.send("happy-end", finished);
+    await until(() => sidecar.stats().succeeded === 1, "the end");
+    assert.equal(gateway.requests.at(-1)!.body.status, "succeeded");
+  });
+}
 
 Deno.test("startSidecar() keeps a final state for later while the gateway is away", async () => {
   await using stage = await Stage.open();

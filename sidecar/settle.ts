@@ -167,8 +167,8 @@ export class Settler {
 
   #tooLarge(work: Work, send: Send, bytes: number, limit: number): void {
     const error = new MessageTooLarge(bytes, limit);
-    this.#tell(send, error);
     const instead = insteadOfTooLarge(send, work.input, bytes, limit, this.o.rules);
+    if (instead?.type !== "retry") this.#tell(send, error);
     if (instead === undefined) work.bury ??= error.message;
     else this.#add(work, instead);
   }

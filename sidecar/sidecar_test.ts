@@ -323,18 +323,20 @@ Deno.test("startSidecar() sends the envelope that kills its handler to error-end
   await stage.untilEmpty("prep");
 });
 
-Deno.test("startSidecar() handles what the broker delivers for the third time alone", async () => {
+Deno.test("startSidecar() handles alone what the broker redelivers for the third time", async () => {
   await using stage = await Stage.open();
   await stage.send("prep", envelope(1), envelope(2, { id: "e-2" }));
   const queue = stage.transport.queue("prep");
-  for (let n = 0; n < 2; n++) {
-    for await (
-      const delivery of queue.receive({ prefetch: () => 1, signal: AbortSignal.timeout(5_000) })
-    ) {
+  const releaseFirst = async () => {
+    let prefetch = 1;
+    const signal = AbortSignal.timeout(5_000);
+    for await (const delivery of queue.receive({ prefetch: () => prefetch, signal })) {
+      prefetch = 0; // it is not to come back here at once
       await delivery.release();
       break;
     }
-  }
+  };
+  for (let n = 0; n < 3; n++) await releaseFirst();
   const handler = new Puppet(2);
   const sidecar = stage.start({ handler, env: { ASYA_CONCURRENCY: "2" } });
   await handler.reached(1);
@@ -343,6 +345,16 @@ Deno.test("startSidecar() handles what the broker delivers for the third time al
   handler.answer(0);
   await handler.reached(2);
   handler.answer(1);
+  await stage.take("infer", 2);
+  await sidecar.drain();
+
+  await stage.send("prep", envelope(1), envelope(2, { id: "e-2" }));
+  for (let n = 0; n < 2; n++) await releaseFirst();
+  const pair = new Puppet(2);
+  stage.start({ handler: pair, env: { ASYA_CONCURRENCY: "2" } });
+  await pair.reached(2); // the second redelivery is nothing special
+  pair.answer(0);
+  pair.answer(1);
   await stage.take("infer", 2);
 });
 
@@ -460,6 +472,7 @@ Deno.test("startSidecar() waits for its own queue", async () => {
   const sidecar = stage.start();
   await until(() => sidecar.stats().trouble?.includes('"prep" has no queue') ?? false, "trouble");
   await stage.declare("prep");
+  await until(() => sidecar.stats().ready, "to be ready before anything comes");
   await stage.send("prep", envelope(1));
   await stage.take("infer", 1);
   assert.equal(sidecar.stats().ready, true);

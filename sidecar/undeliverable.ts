@@ -49,7 +49,8 @@ export function insteadOfMissing(
 
 /**
  * The body is larger than the transport takes. `undefined`: nothing fits, and the delivery's own
- * body has to be kept among the dead letters instead.
+ * body has to be kept among the dead letters instead. An end actor tries again for ever, if need be
+ * without counting.
  */
 export function insteadOfTooLarge(
   send: Send,
@@ -58,7 +59,8 @@ export function insteadOfTooLarge(
   limit: number,
   rules: Rules,
 ): Send | undefined {
-  if (rules.endActor || send.cut) return undefined;
+  if (rules.endActor) return withoutStatus(send);
+  if (send.cut) return undefined;
   if (send.type === "error_end") {
     return { ...toErrorEnd(cutErrorEnvelope(send.envelope), rules), cut: true };
   }
@@ -67,6 +69,12 @@ export function insteadOfTooLarge(
     : `the answer for actor "${send.actor}" has ${bytes} bytes, more than ${limit}; ` +
       `pass a reference to the data instead`;
   return toErrorEnd(errorEnvelope(blamed(send, input), { code: "resource_limit", message }), rules);
+}
+
+/** As long as the body was when it came, or `undefined`: there was nothing to leave out. */
+function withoutStatus(send: Send): Send | undefined {
+  const { status, ...envelope } = send.envelope;
+  return status === undefined ? undefined : { ...send, envelope };
 }
 
 /** An oversize answer fails as its input did: with the input's payload and route, under its own id. */

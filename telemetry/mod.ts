@@ -1,3 +1,2 @@
-/** Logs and metrics of every service. @module */
+/** Logs of every service. @module */
 export * from "./log.ts";
-export * from "./prometheus.ts";

@@ -57,7 +57,7 @@ const generated: Step = {
   },
 };
 
-const doors = Object.keys(ROOMS).filter((room) => room !== "cli").map((room) => `${room}/mod.ts`);
+const doors = Object.keys(ROOMS).map((room) => `${room}/mod.ts`);
 
 const STEPS: readonly Step[] = [
   command("format", "fmt", "--check", "--quiet"),

@@ -3,12 +3,12 @@
  * embedded queue and store, in this process and its handlers' processes. Nothing stays behind.
  */
 
+import { traceLines } from "@asya/cli";
 import { LocalError, startLocal } from "@asya/local";
 import { crash } from "./crash.ts";
 import { awaitOutcomes, PIPELINE, readDocuments, send } from "./pipeline.ts";
 import { report } from "./outcomes.ts";
 import { type Page, terminal } from "./page.ts";
-import { hops } from "./hops.ts";
 
 /** Answers how many envelopes were lost. */
 async function demo(files: readonly string[], page: Page): Promise<number> {
@@ -47,7 +47,7 @@ async function demo(files: readonly string[], page: Page): Promise<number> {
     page.title("One envelope, hop by hop");
     const { doc, title, text, review, score } = reviewed.payload;
     page.note(`${doc}, section "${title}", id ${reviewed.envelope.id}`);
-    for (const line of await hops(local.url, reviewed.envelope.id)) page.line(line);
+    for (const line of await traceLines(local.url, reviewed.envelope.id)) page.line(line);
     page.line(`score ${score}, so the scorer put "review" into its route: ${review.verdict}`);
     page.quote(text.split("\n").find((line: string) => /\[(key|e-mail|phone)\]/.test(line)) ?? "");
   }
@@ -97,7 +97,7 @@ try {
     "keep it running, change a handler, see it reload",
   );
   page.command(
-    "deno task asya call screen_document doc=a.md text='# Hi'",
+    "deno task asya call screen_document doc=a.md text='# Hi' --wait --dir examples/documents",
     "call it, with dev running",
   );
   page.command(

@@ -6,20 +6,14 @@ class BrokenDocument(ValueError):
 
 
 def process(payload):
-    name, text = payload["doc"], payload["text"]
-    sections, title, lines = [], "(opening)", []
-    for number, line in enumerate(text.splitlines(), start=1):
+    name = payload["doc"]
+    sections = [{"doc": name, "section": 0, "title": "", "text": ""}]
+    for number, line in enumerate(payload["text"].splitlines(), start=1):
         if not line.startswith("#"):
-            lines.append(line)
+            sections[-1]["text"] += line + "\n"
             continue
-        if any(line.strip() for line in lines):
-            sections.append((title, lines))
-        title, lines = line.lstrip("#").strip(), []
+        title = line.lstrip("#").strip()
         if not title:
             raise BrokenDocument(f"{name}, line {number}: a heading without a title")
-    if any(line.strip() for line in lines):
-        sections.append((title, lines))
-    return [
-        {"doc": name, "section": index, "title": title, "text": "\n".join(lines).strip()}
-        for index, (title, lines) in enumerate(sections)
-    ]
+        sections.append({"doc": name, "section": len(sections), "title": title, "text": ""})
+    return [section for section in sections if section["title"] or section["text"].strip()]

@@ -40,20 +40,22 @@ export interface NewChild {
   readonly id: string;
   readonly actors: readonly string[];
   readonly current: number;
+  /** When it was split off. */
+  readonly createdAt: number;
+  /** Which actor of the route split it off. */
+  readonly parentActorIdx?: number;
 }
 
 /**
  * The record of a fan-out child: on its way already. It inherits its parent's deadline, as its
  * envelope does, so that a child that never reports does not stay open for ever.
  */
-export function newChild(
-  o: NewChild,
-  parent: EnvelopeRecord | undefined,
-  now: number,
-): EnvelopeRecord {
+export function newChild(o: NewChild, parent: EnvelopeRecord | undefined): EnvelopeRecord {
+  const { parentActorIdx } = o;
   return {
     id: o.id,
     ...parent ? { parentId: parent.id } : {},
+    ...parentActorIdx === undefined ? {} : { parentActorIdx },
     state: "running",
     actors: o.actors,
     current: o.current,
@@ -63,8 +65,24 @@ export function newChild(
     currentActorIdx: 0,
     actorsCompleted: 0,
     totalActors: o.actors.length,
-    createdAt: now,
-    updatedAt: now,
+    createdAt: o.createdAt,
+    updatedAt: o.createdAt,
+  };
+}
+
+/**
+ * Adds what only the registration knows to a child that another report brought here before it;
+ * `undefined` where there is nothing to add.
+ */
+export function registered(
+  record: EnvelopeRecord,
+  { parentActorIdx, createdAt }: NewChild,
+  parent: EnvelopeRecord | undefined,
+): Change | undefined {
+  if (parentActorIdx === undefined || record.parentActorIdx !== undefined) return undefined;
+  if (parent === undefined || record.parentId !== parent.id) return undefined;
+  return {
+    record: { ...record, parentActorIdx, createdAt: Math.min(createdAt, record.createdAt) },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type Change,
   type EnvelopeRecord,
   type FinalState,
+  happenedAt,
   isFinal,
   timestamp,
   withoutPublishAfter,
@@ -20,6 +21,8 @@ export interface FinalReport {
   /** An object with `message`, `type`, `traceback`. */
   readonly errorDetails?: JsonText;
   readonly actors?: readonly string[];
+  /** When it ended, in milliseconds since 1970. */
+  readonly at?: number;
   /** Where it failed. */
   readonly actorIdx?: number;
   readonly actorName?: string;
@@ -66,7 +69,7 @@ export function finished(
     actor: report.actorName,
     actors: report.actors,
     current_actor_idx: report.actorIdx,
-    timestamp: timestamp(now),
+    timestamp: timestamp(happenedAt(report.at, now)),
   });
   return {
     record: {

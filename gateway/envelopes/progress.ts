@@ -2,7 +2,14 @@
 
 import type { JsonText } from "@asya/envelope";
 import { writeObject } from "../json.ts";
-import { type Change, type EnvelopeRecord, isFinal, timestamp } from "./record.ts";
+import {
+  type Change,
+  type EnvelopeRecord,
+  happenedAt,
+  isFinal,
+  timestamp,
+  type Update,
+} from "./record.ts";
 
 /** How much of an actor's share each report stands for, in percent. */
 export const WEIGHTS = { received: 10, processing: 50, completed: 100 } as const;
@@ -17,6 +24,10 @@ export interface ProgressReport {
   readonly actorIdx: number;
   readonly actors?: readonly string[];
   readonly message?: string;
+  /** Number of the attempt at this actor, where it is not the first. */
+  readonly attempt?: number;
+  /** When it happened, in milliseconds since 1970. */
+  readonly at?: number;
 }
 
 /** An envelope is not done before its end actor says so. */
@@ -50,16 +61,6 @@ export function progressed(
   const done = report.status === "completed" ? idx + 1 : 0;
   const late = idx < record.currentActorIdx;
   const name = actors[idx];
-  const data = JSON.stringify({
-    id: record.id,
-    status: "running",
-    message: report.message,
-    progress_percent: percent,
-    actors,
-    current_actor_idx: idx,
-    envelope_state: report.status,
-    timestamp: timestamp(now),
-  });
   return {
     record: {
       ...record,
@@ -76,8 +77,35 @@ export function progressed(
       },
       updatedAt: now,
     },
-    update: { kind: "update", final: false, data },
+    update: hopUpdate(record, report, { idx, percent, now }),
   };
+}
+
+/**
+ * What a report is when it comes after the end: a line of the history, which goes before the final
+ * one. Nothing else changes.
+ */
+export function recalled(record: EnvelopeRecord, report: ProgressReport, now: number): Change {
+  return { record, update: hopUpdate(record, report, { idx: report.actorIdx, now }) };
+}
+
+function hopUpdate(
+  { id, actors }: EnvelopeRecord,
+  report: ProgressReport,
+  { idx, percent, now }: { readonly idx: number; readonly percent?: number; readonly now: number },
+): Update {
+  const data = JSON.stringify({
+    id,
+    status: "running",
+    message: report.message,
+    progress_percent: percent,
+    actors: report.actors?.length ? report.actors : actors,
+    current_actor_idx: idx,
+    envelope_state: report.status,
+    attempt: report.attempt,
+    timestamp: timestamp(happenedAt(report.at, now)),
+  });
+  return { kind: "update", final: false, data };
 }
 
 /** A piece of the result while the handler still works; `undefined` when the state is final. */

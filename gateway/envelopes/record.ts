@@ -23,6 +23,8 @@ export interface EnvelopeRecord {
   readonly id: string;
   /** The envelope that this one was fanned out from. */
   readonly parentId?: string;
+  /** Which actor of the route split it off; of children whose registration said so. */
+  readonly parentActorIdx?: number;
   /** Where it stands. */
   readonly state: State;
   /** The route as last reported. */
@@ -84,6 +86,19 @@ export interface Change {
 /** Milliseconds since 1970 as RFC 3339. */
 export function timestamp(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** A report may wait so long for a gateway that is away. */
+const OLDEST_REPORT_MS = 24 * 3_600_000;
+
+/**
+ * When something happened: as its report says, unless that lies in the future or too far back, as
+ * from a clock that is wrong or was never set.
+ */
+export function happenedAt(reported: number | undefined, now: number): number {
+  return reported !== undefined && reported >= now - OLDEST_REPORT_MS
+    ? Math.min(reported, now)
+    : now;
 }
 
 /** The record without the members that say "wants to be published". */

@@ -24,6 +24,10 @@ export function viewEnvelope({ record: r, payload, result }: StoredEnvelope): Js
   return writeObject({
     id: jsonText(r.id),
     parent_id: jsonText(r.parentId),
+    parent_actor_idx: jsonText(r.parentActorIdx),
+    parent_actor_name: r.parentActorIdx === undefined
+      ? undefined
+      : jsonText(r.actors[r.parentActorIdx]),
     status: jsonText(r.state),
     route,
     headers: r.headers,

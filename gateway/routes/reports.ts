@@ -23,7 +23,7 @@ export function addReportRoutes(app: Hono, reports: Reports, auth: MiddlewareHan
     POST: [auth, async (c) => {
       const id = c.req.param("id")!;
       const members = readObject(await readBody(c.req.raw, MAX_PROGRESS_BYTES));
-      const record = expectApplied(id, await reports.progress(id, members));
+      const record = expectApplied(id, await reports.progress(id, members, "refuse"));
       return c.json({ status: "ok", progress_percent: record.progressPercent });
     }],
   });

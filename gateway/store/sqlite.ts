@@ -119,7 +119,7 @@ class SqliteStore implements Store {
       if (found === undefined) return undefined;
       const change = decide(found.record);
       if (change === undefined) return { changed: false, record: found.record };
-      this.#write(change, found.seq);
+      this.#write(change, found.seq, isFinal(found.record.state));
       if (change.result !== undefined) this.#sql.setResult.run(change.result, id);
       woken = change.update !== undefined;
       return { changed: true, record: change.record };
@@ -189,11 +189,14 @@ class SqliteStore implements Store {
     return { payload: String(payload), ...result === null ? {} : { result: String(result) } };
   }
 
-  #write({ record, update }: Change, lastSeq: number): void {
+  /** @param ended it is final already, so its last update is the final one and stays the last */
+  #write({ record, update }: Change, lastSeq: number, ended = false): void {
     const kept = update !== undefined && (update.final || lastSeq < MAX_UPDATES);
     const seq = kept ? lastSeq + 1 : lastSeq;
     if (kept) {
-      this.#sql.addUpdate.run(record.id, seq, update.kind, update.final ? 1 : 0, update.data);
+      if (ended) this.#sql.moveUpdate.run(seq, record.id, lastSeq);
+      const { kind, final, data } = update;
+      this.#sql.addUpdate.run(record.id, ended ? lastSeq : seq, kind, final ? 1 : 0, data);
     }
     const due = isFinal(record.state) ? null : record.deadline ?? null;
     const publishAfter = record.publishAfter ?? null;
@@ -213,6 +216,7 @@ const STATEMENTS = {
   updates: `SELECT seq, kind, final, data FROM gateway_updates WHERE id = ? AND seq > ?
     ORDER BY seq LIMIT ?`,
   addUpdate: "INSERT INTO gateway_updates (id, seq, kind, final, data) VALUES (?, ?, ?, ?, ?)",
+  moveUpdate: "UPDATE gateway_updates SET seq = ? WHERE id = ? AND seq = ?",
   unpublished: `SELECT id FROM gateway_envelopes WHERE publish_after <= ?
     ORDER BY publish_after LIMIT ?`,
   overdue: "SELECT id FROM gateway_envelopes WHERE due <= ? ORDER BY due LIMIT ?",

@@ -34,7 +34,9 @@ export interface Store {
   get(id: string): Promise<StoredEnvelope | undefined>;
   /**
    * Reads, decides, writes, as one: nobody else changes the envelope meanwhile. `decide` may run
-   * more than once and has no effects of its own. `undefined` when the id is unknown.
+   * more than once and has no effects of its own. `undefined` when the id is unknown. An update of
+   * an envelope that is final already goes before its final one, which stays the last: that takes
+   * the next number, and the new one its old number.
    */
   change(
     id: string,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { newCall, newChild, published } from "../envelopes/create.ts";
 import { finished } from "../envelopes/final.ts";
-import { progressed } from "../envelopes/progress.ts";
+import { progressed, recalled } from "../envelopes/progress.ts";
 import type { Change, EnvelopeRecord } from "../envelopes/record.ts";
 import { MAX_UPDATES, type Store, StoreUnavailable } from "./store.ts";
 
@@ -47,7 +47,9 @@ export function testStore(name: string, place: () => Promise<StorePlace>): void 
 
   test("create() leaves an envelope that exists as it is", async (store) => {
     await store.create(call("a"), "1");
-    const other = { record: newChild({ id: "a", actors: ["other"], current: 0 }, undefined, 9) };
+    const other = {
+      record: newChild({ id: "a", actors: ["other"], current: 0, createdAt: 9 }, undefined),
+    };
     assert.equal(await store.create(other, "2"), false);
     assert.equal((await store.get("a"))?.payload, "1");
   });
@@ -125,6 +127,31 @@ export function testStore(name: string, place: () => Promise<StorePlace>): void 
       [MAX_UPDATES, false],
       [MAX_UPDATES + 1, true],
     ]);
+    await store.change("a", (record) => recalled(record, { status: "received", actorIdx: 0 }, 9));
+    assert.deepEqual(await store.updates("a", MAX_UPDATES - 1, 10), rest);
+  });
+
+  test("change() puts an update that comes after the end before the final one", async (store) => {
+    await store.create(call("a"), "1");
+    await store.change("a", step);
+    await store.change("a", succeed);
+    const before = await store.get("a");
+    const late = { status: "completed", actorIdx: 0, at: 2_500 } as const;
+    for (const message of ["x", "y"]) {
+      await store.change("a", (record) => recalled(record, { ...late, message }, 4_000));
+    }
+    assert.deepEqual(await store.get("a"), before);
+    const history = await store.updates("a", 0, 10);
+    assert.deepEqual(
+      history.map(({ seq, final, data }) => [seq, final, JSON.parse(data).message]),
+      [
+        [1, false, undefined],
+        [2, false, "x"],
+        [3, false, "y"],
+        [4, true, "Envelope completed successfully"],
+      ],
+    );
+    assert.equal(JSON.parse(history[1]!.data).timestamp, "1970-01-01T00:00:02.500Z");
   });
 
   test("watch() calls after the update can be read, and not after the undo", async (store) => {

@@ -1,5 +1,6 @@
 /** Compiles AssemblyScript handlers to WASM, without any tool but this process. */
 
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile_worker.ts";
 import { type Program, readProgram } from "./sources.ts";
@@ -90,13 +91,30 @@ export async function cachedBuild(
   const program = await readProgram(pathOf(entry));
   const library = await Deno.readTextFile(LIBRARY);
   const path = `${cacheDir}/${await keyOf(program, library)}.wasm`;
+  const running = building.get(path) ?? readOrBuild(path, program, library);
+  building.set(path, running);
+  try {
+    return await running;
+  } finally {
+    building.delete(path);
+  }
+}
+
+/** Builds that run, by the path of what they make: actors that share a source share its build. */
+const building = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
+
+async function readOrBuild(
+  path: string,
+  program: Program,
+  library: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await Deno.readFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   const wasm = await compile(program, library);
-  await Deno.mkdir(cacheDir, { recursive: true });
+  await Deno.mkdir(dirname(path), { recursive: true });
   // Written beside and renamed, so that nobody reads half a module.
   const unfinished = `${path}.${crypto.randomUUID()}`;
   await Deno.writeFile(unfinished, wasm);

@@ -132,6 +132,15 @@ Deno.test("buildAssemblyScript() builds a handler that does without the library"
   });
 });
 
+Deno.test("cachedBuild() builds once for all that ask meanwhile", async () => {
+  const files = { "handler.ts": `export function handle(): i32 { return 0; }` };
+  await withProgram(files, async (folder) => {
+    const build = () => cachedBuild(`${folder}/handler.ts`, `${folder}/.cache`);
+    const [first, ...others] = await Promise.all([build(), build(), build()]);
+    for (const other of others) assert.equal(other, first);
+  });
+});
+
 Deno.test("cachedBuild() builds again only when a source has changed", async () => {
   const plain = (n: number) => `export function n(): i32 { return ${n}; }`;
   const files = {

@@ -212,6 +212,20 @@ def same_json(a: Any, b: Any) -> bool:
         return False
 
 
+def changed_members(before: Any, after: Any, *always: str) -> Any:
+    """Of an object those members that are new or not as before, and those that are always told.
+
+    What is left out the sidecar has as it was written: printing it anew would lose -0 and 1e400.
+    """
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    return {
+        name: value
+        for name, value in after.items()
+        if name in always or name not in before or not same_json(before[name], value)
+    }
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -519,6 +533,7 @@ class Version2Call(Call):
         self._head = head
         self._body = body
         self._payload: Any = None
+        self._given: dict[str, Any] | None = None
         self._size = 0
         self._untouched: bool | None = None
 
@@ -557,8 +572,15 @@ class Version2Call(Call):
     def _envelope_frame(self, frame: Any) -> bytes:
         if not isinstance(frame, dict) or "payload" not in frame:
             raise ValueError("Missing required field 'payload' in envelope")
-        head = {name: value for name, value in frame.items() if name != "payload"}
-        return self._frame(to_json(head), self._payload_bytes(frame["payload"]))
+        if self._given is None:
+            self._given = parse_json(self._head)  # anew: the handler may have changed the other one
+        head = changed_members(self._given, frame, "route")
+        payload = head.pop("payload")
+        if "route" in head:
+            head["route"] = changed_members(
+                self._given.get("route"), head["route"], "actors", "current"
+            )
+        return self._frame(to_json(head), self._payload_bytes(payload))
 
     def _payload_bytes(self, value: Any) -> bytes:
         """JSON of a result; the bytes that came in where the handler has not touched them.

@@ -524,7 +524,23 @@ class EnvelopeMode(unittest.TestCase):
         self.assertEqual(payload, body)
         self.assertEqual(head["route"], {"actors": ["prep", "extra", "infer"], "current": 1})
         self.assertEqual(head["headers"]["seen"], ["deadline", "id", "payload", "route"])
-        self.assertEqual(head["deadline"], "2999-01-01T00:00:00Z")
+        self.assertNotIn("deadline", head, "the sidecar has what the handler left alone")
+
+    def test_what_the_handler_leaves_alone_is_not_printed_anew(self) -> None:
+        source = """
+        def process(envelope):
+            envelope["route"]["current"] += 1
+            changed = {**envelope, "headers": {"mine": 1}, "more": 2}
+            return [envelope, {**changed, "route": {**envelope["route"], "plan": 3}}]
+        """
+        route = {"actors": ["prep"], "current": 0, "metadata": {"z": -0.0}, "plan": -0.0}
+        head = {**HEAD, "route": route, "headers": {"z": -0.0}, "more": 1}
+        with Process(source, handler_mode="envelope") as process, process.peer() as peer:
+            peer.send_call(b"1", head=head)
+            [(first, _), (second, _)] = peer.answer()
+        self.assertEqual(first, {"route": {"actors": ["prep"], "current": 1}})
+        route = {"actors": ["prep"], "current": 1, "plan": 3}
+        self.assertEqual(second, {"route": route, "headers": {"mine": 1}, "more": 2})
 
     def test_the_actors_that_were_must_stay_even_when_changed_in_place(self) -> None:
         source = """

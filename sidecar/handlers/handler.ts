@@ -18,7 +18,7 @@ export interface HandlerCall {
 export interface HandlerSink {
   /** A partial result for the gateway's stream; `seq` counts from 0. Never blocks. */
   partial(seq: number, body: Uint8Array): void;
-  /** The handler really began: from here on this is an attempt. */
+  /** The handler began to take the call: from here on this is an attempt. Called once at most. */
   started(): void;
 }
 
@@ -44,7 +44,7 @@ export interface HandlerAnswer {
 export interface Handler {
   /**
    * Resolves when calls can be made; call it again after {@linkcode HandlerGone}.
-   * @throws when `signal` aborts
+   * @throws when `signal` aborts, or when this process can make no calls any more and has to end
    */
   ready(signal: AbortSignal): Promise<void>;
   /**

@@ -48,10 +48,14 @@ class WasmHandler implements Handler {
 
   async ready(signal: AbortSignal): Promise<void> {
     await unlessAborted(() => this.#loading ??= this.#begin(), signal);
+    // Not loaded again here: workers that hang cannot be ended, and each burns a core for as long
+    // as the process lives. Whoever runs the sidecar starts it anew.
+    if (this.trouble !== undefined) throw new HandlerGone(this.trouble);
   }
 
   async handle(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer> {
-    if (this.#plugin === undefined) throw new HandlerGone(this.#trouble);
+    const plugin = this.#plugin;
+    if (plugin === undefined || plugin.trouble !== undefined) throw new HandlerGone(this.trouble);
     if (call.signal.aborted) throw cancelled(call.signal);
     const { actor, mode } = this.options;
     const { envelope, attempt, limitMs, signal } = call;
@@ -60,11 +64,12 @@ class WasmHandler implements Handler {
       "asya.actor": actor,
       "asya.attempt": String(attempt),
       "asya.id": envelope.id,
+      ...(envelope.deadline === undefined ? {} : { "asya.deadline": envelope.deadline }),
     };
     sink.started();
     let output: Uint8Array;
     try {
-      output = await this.#plugin.call({ input, context, limitMs, signal });
+      output = await plugin.call({ input, context, limitMs, signal });
     } catch (error) {
       throw isPluginError(error) ? translated(error, call) : error;
     }

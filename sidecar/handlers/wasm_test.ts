@@ -83,6 +83,21 @@ Deno.test("wasmHandler() gives a plugin the payload's bytes and the call's conte
   await handler.close();
 });
 
+Deno.test("wasmHandler() tells a plugin the deadline as the envelope has it", async () => {
+  let deadline: string | undefined;
+  const handler = await handlerOf(({ context, input }) => {
+    deadline = context["asya.deadline"];
+    return input;
+  });
+  const { envelope, ...rest } = call();
+  await handler.handle(
+    { ...rest, envelope: { ...envelope, deadline: "2030-01-01T00:00:00+02:00" } },
+    new Sink(),
+  );
+  assert.equal(deadline, "2030-01-01T00:00:00+02:00");
+  await handler.close();
+});
+
 Deno.test("wasmHandler() in envelope mode passes whole envelopes", async () => {
   const handler = await handlerOf(({ input }) => {
     const envelope = JSON.parse(text(input));
@@ -168,5 +183,31 @@ Deno.test("wasmHandler() loads again where loading failed", async () => {
   assert.equal(handler.trouble, "not a module");
   await Promise.all([handler.ready(signal), handler.ready(signal)]);
   assert.equal(loads, 2);
+  await handler.close();
+});
+
+Deno.test("wasmHandler() blames no call for a plugin that gave up, and ready() ends the process", async () => {
+  let calls = 0;
+  const trouble = "3 workers hang; the process must be restarted";
+  const broken: { trouble?: string | undefined } & Plugin = plugin(() => {
+    calls++;
+    throw new PluginError("closed", trouble);
+  });
+  const handler = wasmHandler({
+    load: () => Promise.resolve(broken),
+    actor: "prep",
+    mode: "payload",
+  });
+  const { signal } = new AbortController();
+  await handler.ready(signal);
+  broken.trouble = trouble;
+  const sink = new Sink();
+  await assert.rejects(handler.handle(call(), sink), (e) => {
+    return e instanceof HandlerGone && e.message === trouble;
+  });
+  assert.deepEqual([sink.starts, calls], [0, 0]);
+  await assert.rejects(handler.ready(signal), (e) => {
+    return e instanceof HandlerGone && e.message === trouble;
+  });
   await handler.close();
 });

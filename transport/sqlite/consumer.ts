@@ -8,7 +8,7 @@ import { HeldDelivery } from "./delivery.ts";
 import type { Engine } from "./engine.ts";
 import type { Claimed } from "./store.ts";
 
-/** Messages claimed ahead hold no more than these bytes (and one message). */
+/** What is not settled holds no more than these bytes and one message. */
 const BUFFER_BYTES = 64 * 1024 * 1024;
 
 /** How often the queue is looked at although no bell rang. */
@@ -25,12 +25,9 @@ export class Consumer {
   readonly #engine: Engine;
   readonly #prefetch: () => number;
   #buffer: HeldDelivery[] = [];
-  #bufferBytes = 0;
   #arrived: (() => void) | undefined;
   #open = true;
   #stopping: Promise<void> | undefined;
-  /** More could have been claimed but for {@linkcode BUFFER_BYTES}. */
-  #cut = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
 
@@ -47,10 +44,14 @@ export class Consumer {
 
   /** How much can be claimed once it is rid of `freed`. */
   room(freed?: ReadonlySet<HeldDelivery>): { count: number; bytes: number } {
-    const bytes = BUFFER_BYTES - this.#bufferBytes;
+    let held = 0;
+    let bytes = BUFFER_BYTES;
+    for (const delivery of this.unsettled) {
+      if (freed?.has(delivery)) continue;
+      held++;
+      bytes -= delivery.body.length;
+    }
     if (!this.#open || bytes <= 0) return { count: 0, bytes };
-    let held = this.unsettled.size;
-    for (const delivery of freed ?? []) if (this.unsettled.has(delivery)) held--;
     return { count: Math.max(0, Math.floor(this.#prefetch()) - held), bytes };
   }
 
@@ -60,9 +61,7 @@ export class Consumer {
       const delivery = new HeldDelivery(this.#engine, this, message);
       this.unsettled.add(delivery);
       this.#buffer.push(delivery);
-      this.#bufferBytes += delivery.body.length;
     }
-    this.#cut = this.#bufferBytes >= BUFFER_BYTES;
     if (claimed.length > 0) this.#tellArrived();
     this.#lookIn((nextDue ?? Infinity) - this.#engine.now());
   }
@@ -84,13 +83,9 @@ export class Consumer {
       this.look();
       while (true) {
         const next = this.#buffer.shift();
-        if (next !== undefined) {
-          this.#bufferBytes -= next.body.length;
-          if (this.#cut) this.look();
-          yield next;
-        } else if (this.#open) {
-          await new Promise<void>((resolve) => this.#arrived = resolve);
-        } else return;
+        if (next !== undefined) yield next;
+        else if (this.#open) await new Promise<void>((resolve) => this.#arrived = resolve);
+        else return;
       }
     } finally {
       signal.removeEventListener("abort", stop);

@@ -13,7 +13,8 @@ import { isBusy, unavailable } from "./unavailable.ts";
 const GROUP_STEPS = 1000;
 const GROUP_BYTES = 32 * 1024 * 1024;
 
-/** A commit that more can join waits as long as the one before took, but no longer than this, in ms. */
+/** A commit that more can join waits so many times as long as the one before took, within a bound. */
+const GATHERING_FACTOR = 2;
 const LONGEST_GATHERING_MS = 5;
 
 /** Pauses while another process writes, in ms. */
@@ -139,7 +140,7 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  /** Half of the time at most goes into commits while there is more to come: fewer, larger ones. */
+  /** A third of the time at most goes into commits while there is more to come: fewer, larger ones. */
   #gathers(): boolean {
     const left = this.#gatherUntil - performance.now();
     if (left <= 0 || this.#waiting.length >= this.#options.held()) return false;
@@ -162,7 +163,8 @@ export class GroupCommit {
       if (!this.#alone(group)) return;
     }
     const ended = performance.now();
-    this.#gatherUntil = ended + Math.min(ended - began, LONGEST_GATHERING_MS);
+    this.#gatherUntil = ended +
+      Math.min(GATHERING_FACTOR * (ended - began), LONGEST_GATHERING_MS);
     if (this.#waiting.length > 0) this.poke();
   }
 

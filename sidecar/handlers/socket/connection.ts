@@ -83,8 +83,9 @@ export class Connection {
   async call(exchange: Exchange, head: Uint8Array, body: Uint8Array): Promise<void> {
     if (this.#closed) return exchange.fail(new HandlerGone("the connection was closed"));
     this.#exchange = exchange;
-    await this.#write(TYPE.CALL, exchange.call, head, body);
-    if (!this.#closed) exchange.started();
+    await this.#write(TYPE.CALL, exchange.call, head, body, () => {
+      if (!this.#closed) exchange.started();
+    });
   }
 
   /** Writes CANCEL for a call on another connection; that nobody hears it is seen there. */
@@ -106,10 +107,16 @@ export class Connection {
     return this.#closed;
   }
 
-  async #write(type: number, call: number, head: Uint8Array, body: Uint8Array): Promise<void> {
+  async #write(
+    type: number,
+    call: number,
+    head: Uint8Array,
+    body: Uint8Array,
+    accepted?: () => void,
+  ): Promise<void> {
     if (this.#closed) return;
     try {
-      await writeAll(this.reader.conn, packFrame(type, call, head, body));
+      await writeAll(this.reader.conn, packFrame(type, call, head, body), accepted);
     } catch (error) {
       this.#fail(error);
     }

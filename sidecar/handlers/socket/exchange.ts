@@ -53,7 +53,7 @@ export class Exchange {
     return this.#ended.promise;
   }
 
-  /** The request is written: the handler has begun. */
+  /** The request is on its way: the runtime has begun with it. */
   started(): void {
     if (this.#started) return;
     this.#started = true;

@@ -19,10 +19,13 @@ export async function readVersion(dir: string): Promise<1 | 2 | undefined> {
   return text === undefined ? undefined : versionOf(text);
 }
 
-/** Tells the supervisor or the liveness probe that this runtime must be started again. */
-export async function removeReadyFile(dir: string): Promise<void> {
+/**
+ * Tells the supervisor or the liveness probe that this runtime must be started again. At once, so
+ * that nobody in this process finds the file gone while its handler still counts on the runtime.
+ */
+export function removeReadyFile(dir: string): void {
   try {
-    await Deno.remove(join(dir, READY_FILE));
+    Deno.removeSync(join(dir, READY_FILE));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

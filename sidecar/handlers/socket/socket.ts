@@ -108,12 +108,13 @@ class SocketHandler implements Handler {
     const early = this.#foundAt + PAUSE_MS - performance.now();
     if (early > 0) await pause(early, undefined, { signal });
     const names = [basename(this.#path), READY_FILE];
-    const session = await untilFound(this.options.dir, names, () => this.#try(), signal);
+    const { dir, log } = this.options;
+    const session = await untilFound(() => this.#try(), { dir, names, signal, log });
     this.#foundAt = performance.now();
     this.#session = session;
     this.#concurrency = session.concurrency;
     const { version, concurrency } = session;
-    this.options.log.info("handler is ready", { protocol: version, concurrency });
+    log.info("handler is ready", { protocol: version, concurrency });
     return session;
   }
 

@@ -13,12 +13,19 @@ export async function connect(path: string): Promise<Deno.UnixConn> {
 
 /**
  * Writes all parts in order.
+ * @param accepted called once, when the first bytes are on their way: from then on they may be
+ * what ends the runtime. A connection that it closed before takes none.
  * @throws HandlerGone when the runtime closed the connection
  */
-export async function writeAll(conn: Deno.Conn, parts: readonly Uint8Array[]): Promise<void> {
+export async function writeAll(
+  conn: Deno.Conn,
+  parts: readonly Uint8Array[],
+  accepted?: () => void,
+): Promise<void> {
   try {
-    for (const part of parts) {
+    for (const [at, part] of parts.entries()) {
       let sent = await conn.write(part);
+      if (at === 0) accepted?.();
       while (sent < part.length) sent += await conn.write(part.subarray(sent));
     }
   } catch (cause) {

@@ -65,7 +65,7 @@ export class Version1 implements Session {
       const first = await limited(exchange, call);
       if (typeof first === "object") return readAnswer(first.value, endActor);
       if (first === "limit") {
-        await this.#abandon();
+        this.#abandon();
         throw new HandlerTimeout(`the handler took longer than ${call.limitMs} ms`, false);
       }
       unwanted = this.#outlast(exchange, limitAt - performance.now());
@@ -88,8 +88,7 @@ export class Version1 implements Session {
   async #exchange(body: Uint8Array, sink: HandlerSink): Promise<Uint8Array> {
     const conn = this.#conn = await connect(this.options.path);
     try {
-      await writeAll(conn, framed(body));
-      sink.started();
+      await writeAll(conn, framed(body), () => sink.started());
       return await readBody(conn, this.options.maxFrameBytes);
     } finally {
       closeQuietly(conn);
@@ -99,16 +98,16 @@ export class Version1 implements Session {
   /** Waits for a call that nobody wants; past its limit it is a time-out like any other. */
   async #outlast(exchange: Promise<unknown>, ms: number): Promise<void> {
     this.#unwanted = true;
-    if (!await settles(exchange, ms)) await this.#abandon();
+    if (!await settles(exchange, ms)) this.#abandon();
     this.#unwanted = false;
   }
 
   /** Lets go of a call that cannot be stopped and has its process started again from outside. */
-  async #abandon(): Promise<void> {
+  #abandon(): void {
     if (this.#conn !== undefined) closeQuietly(this.#conn);
     let reason = "a call ran past its limit; removed runtime-ready to have the runtime restarted";
     try {
-      await removeReadyFile(this.options.dir);
+      removeReadyFile(this.options.dir);
     } catch (error) {
       reason = `a call ran past its limit, and runtime-ready cannot be removed: ${
         messageOf(error)

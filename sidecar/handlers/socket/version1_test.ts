@@ -236,3 +236,18 @@ Deno.test("version 1: ready() is not fooled by the files of a dead runtime", asy
     }
   });
 });
+
+Deno.test("version 1: a runtime that ends while it reads a large envelope has started it", async () => {
+  await withHandler({ maxFrameBytes: 2 ** 24 }, async (handler, dir) => {
+    const runtime = FakeRuntime.start(dir, "ready", async (peer) => void await peer.read(100_000));
+    try {
+      await handler.ready(within());
+      const sink = new Sink();
+      const large = call(JSON.stringify("x".repeat(8_000_000)));
+      await assert.rejects(handler.handle(large, sink), HandlerGone);
+      assert.equal(sink.starts, 1);
+    } finally {
+      await runtime.stop();
+    }
+  });
+});

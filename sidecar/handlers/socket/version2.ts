@@ -32,7 +32,7 @@ export class Version2 implements Session {
   readonly #all = new Set<Connection>();
   /** Calls that are neither ended nor past their limit. */
   #running = 0;
-  /** Calls past their limit that have not ended. */
+  /** Calls past their limit, or cancelled in vain, that have not ended. */
   #stopping = 0;
   #over = false;
   /** Whether the caller knows this session and has not closed it. */
@@ -64,7 +64,9 @@ export class Version2 implements Session {
   }
 
   get trouble(): string | undefined {
-    return this.#stopping === 0 ? undefined : "a call ran past its limit and has not ended yet";
+    return this.#stopping === 0
+      ? undefined
+      : "a call past its limit, or cancelled, has not ended yet";
   }
 
   async usable(): Promise<void> {
@@ -80,13 +82,13 @@ export class Version2 implements Session {
     const bytes = head.length + envelope.payload.length;
     if (bytes > maxFrameBytes) throw tooLarge("the envelope", bytes, maxFrameBytes);
 
-    if (this.trouble !== undefined) throw new HandlerGone(this.trouble);
+    this.#checkUsable();
     const turn = this.#slots.take();
     if (turn !== undefined) await turn;
     this.#running++;
     try {
       if (call.signal.aborted) throw cancelled(call.signal);
-      if (this.#over) throw new HandlerGone("the runtime went away");
+      this.#checkUsable();
       const connection = this.#idle.pop() ?? await this.#open("call");
       return await this.#run(connection, new Exchange(nextCall(), sink, maxFrameBytes), call, head);
     } finally {
@@ -102,6 +104,12 @@ export class Version2 implements Session {
     for (const connection of this.#all) connection.close(new HandlerGone("the handler was closed"));
   }
 
+  /** @throws HandlerGone when no call may begin now */
+  #checkUsable(): void {
+    if (this.#over) throw new HandlerGone("the runtime went away");
+    if (this.trouble !== undefined) throw new HandlerGone(this.trouble);
+  }
+
   async #run(
     connection: Connection,
     exchange: Exchange,
@@ -110,38 +118,45 @@ export class Version2 implements Session {
   ): Promise<HandlerAnswer> {
     const onAbort = () => exchange.stop("cancel");
     call.signal.addEventListener("abort", onAbort);
+    const limitAt = performance.now() + call.limitMs;
     const limit = this.#alarm.set(call.limitMs, () => exchange.stop("limit"));
     void connection.call(exchange, head, call.envelope.payload);
     let outcome: Outcome | undefined;
+    let ended = true;
     try {
       outcome = await exchange.outcome;
-      if (outcome === "limit") {
-        void this.#outlast(connection, exchange);
-        throw new HandlerTimeout(`the handler took longer than ${call.limitMs} ms`, false);
+      if (typeof outcome === "object") return outcome;
+      if (outcome === "cancel") {
+        ended = await this.#cancel(exchange, call.signal);
+        throw cancelled(call.signal);
       }
-      if (outcome === "cancel") throw await this.#cancel(connection, exchange, call.signal);
-      return outcome;
+      ended = false;
+      this.#control?.cancel(exchange.call, "timeout");
+      throw new HandlerTimeout(`the handler took longer than ${call.limitMs} ms`, false);
     } finally {
       this.#alarm.clear(limit);
       call.signal.removeEventListener("abort", onAbort);
-      if (outcome !== "limit") this.#release(connection);
+      if (ended) this.#release(connection);
+      else void this.#outlast(connection, exchange, limitAt);
     }
   }
 
-  /** Stops a call that nobody wants; within the grace it ends, or its connection does. */
-  async #cancel(connection: Connection, exchange: Exchange, signal: AbortSignal): Promise<Error> {
-    const error = cancelled(signal);
+  /**
+   * Stops a call that nobody wants; whether it ended. Half the grace, so that no call begins here
+   * any more when the runtime's watchdog, after all of it, ends the process.
+   */
+  #cancel(exchange: Exchange, signal: AbortSignal): Promise<boolean> {
     this.#control?.cancel(exchange.call, String(signal.reason));
-    if (!await settles(exchange.ended, this.options.cancelGraceMs)) connection.close(error);
-    return error;
+    return settles(exchange.ended, this.options.cancelGraceMs / 2);
   }
 
-  /** Waits for a call past its limit to end: by itself, or with its process. */
-  async #outlast(connection: Connection, exchange: Exchange): Promise<void> {
+  /** Waits for a call that was told to stop to end: by itself, or with its process. */
+  async #outlast(connection: Connection, exchange: Exchange, limitAt: number): Promise<void> {
     const { cancelGraceMs } = this.options;
     this.#stopping++;
-    this.#control?.cancel(exchange.call, "timeout");
-    let ended = await settles(exchange.ended, cancelGraceMs);
+    // A runtime that takes no CANCEL knows only of the limit.
+    const deafMs = this.#control === undefined ? Math.max(0, limitAt - performance.now()) : 0;
+    let ended = await settles(exchange.ended, deafMs + cancelGraceMs);
     if (!ended) {
       // The runtime's own watchdog lets the calls beside it run to their limits and grace, then
       // exits; twice the grace, so that it is not overtaken.
@@ -149,7 +164,7 @@ export class Version2 implements Session {
       ended = await settles(exchange.ended, 2 * cancelGraceMs);
     }
     if (!ended) {
-      await this.#abandon();
+      this.#abandon();
       connection.close();
     }
     this.#stopping--;
@@ -158,12 +173,12 @@ export class Version2 implements Session {
   }
 
   /** The watchdog did not fire: has the process started again from outside. */
-  async #abandon(): Promise<void> {
-    let reason = "a call ran past its limit and its process did not exit; removed runtime-ready";
+  #abandon(): void {
+    let reason = "neither a call that has to stop nor its process ended; removed runtime-ready";
     try {
-      await removeReadyFile(this.options.dir);
+      removeReadyFile(this.options.dir);
     } catch (error) {
-      reason = `a call ran past its limit, and runtime-ready cannot be removed: ${
+      reason = `a call that has to stop did not end, and runtime-ready cannot be removed: ${
         messageOf(error)
       }`;
     }

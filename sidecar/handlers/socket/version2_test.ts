@@ -284,20 +284,83 @@ Deno.test("version 2: cancel sends CANCEL with the reason and takes the connecti
   });
 });
 
-Deno.test("version 2: a cancelled call that does not end is let go of after the grace", async () => {
+Deno.test("version 2: while a cancelled call does not end no other begins, until the watchdog has ended the process", async () => {
+  await withHandler({ cancelGraceMs: 200 }, async (handler, dir) => {
+    let calls = 0;
+    const stuck = FakeRuntime.start(dir, READY_2, serve2(() => Promise.resolve(void calls++)));
+    await handler.ready(within());
+    const stop = new AbortController();
+    const one = handler.handle(call("1", { signal: stop.signal }), new Sink());
+    await eventually(() => calls === 1, "the call arrives");
+    stop.abort("stop");
+    await assert.rejects(one, (e) => e instanceof HandlerError && e.failure.code === "cancelled");
+    const innocent = new Sink();
+    await assert.rejects(handler.handle(call(), innocent), HandlerGone);
+    assert.deepEqual([innocent.starts, calls], [0, 1]);
+    assert.match(handler.trouble!, /cancelled/);
+    const ready = handler.ready(within());
+    await stuck.stop();
+    const fresh = FakeRuntime.start(dir, READY_2, serve2(echo));
+    try {
+      await ready;
+      assert.equal((await handler.handle(call(), innocent)).frames.length, 1);
+    } finally {
+      await fresh.stop();
+    }
+  });
+});
+
+Deno.test("version 2: calls go on when a cancelled call ends late", async () => {
+  const ending = Promise.withResolvers<void>();
   let calls = 0;
+  await withRuntime(async (peer, number, got) => {
+    if (++calls === 1) await ending.promise;
+    await echo(peer, number, got);
+  }, async (handler) => {
+    const stop = new AbortController();
+    const one = handler.handle(call("1", { signal: stop.signal }), new Sink());
+    await eventually(() => calls === 1, "the call arrives");
+    stop.abort("stop");
+    await assert.rejects(one, HandlerError);
+    ending.resolve();
+    await handler.ready(within());
+    assert.equal((await handler.handle(call(), new Sink())).frames.length, 1);
+  }, { options: { concurrency: 1, cancelGraceMs: 500 } });
+});
+
+Deno.test("version 2: without CANCEL a cancelled call may take until its limit", async () => {
   await withRuntime(
-    (peer, number, got) => ++calls === 1 ? never(peer, number, got) : echo(peer, number, got),
-    async (handler) => {
+    (peer, number, got) =>
+      new Promise((resolve) => setTimeout(resolve, 400)).then(() => echo(peer, number, got)),
+    async (
+      handler,
+      { dir },
+    ) => {
       const stop = new AbortController();
-      const one = handler.handle(call("1", { signal: stop.signal }), new Sink());
-      await eventually(() => calls === 1, "the call arrives");
+      const sink = new Sink();
+      const one = handler.handle(call("1", { signal: stop.signal }), sink);
+      await eventually(() => sink.starts === 1, "the call begins");
       stop.abort("stop");
-      await assert.rejects(one, (e) => e instanceof HandlerError && e.failure.code === "cancelled");
+      await assert.rejects(one, HandlerError);
+      await handler.ready(within());
+      assert.ok(Deno.statSync(join(dir, "runtime-ready")).isFile);
       assert.equal((await handler.handle(call(), new Sink())).frames.length, 1);
     },
-    { options: { concurrency: 1, cancelGraceMs: 50 } },
+    { welcome: { cancel: false }, options: { concurrency: 1, cancelGraceMs: 20 } },
   );
+});
+
+Deno.test("version 2: without a watchdog an unheeded cancel removes runtime-ready", async () => {
+  await withRuntime(never, async (handler, { dir }) => {
+    const stop = new AbortController();
+    const sink = new Sink();
+    const one = handler.handle(call("1", { signal: stop.signal }), sink);
+    await eventually(() => sink.starts === 1, "the call begins");
+    stop.abort("stop");
+    await assert.rejects(one, HandlerError);
+    await eventually(() => /runtime-ready/.test(handler.trouble ?? ""), "the session is over");
+    assert.throws(() => Deno.statSync(join(dir, "runtime-ready")), Deno.errors.NotFound);
+  }, { options: { cancelGraceMs: 30 } });
 });
 
 Deno.test("version 2: a call that was cancelled before it began is never made", async () => {
@@ -452,5 +515,45 @@ Deno.test("version 2: a cancel that comes with the answer changes nothing of it"
     });
     assert.equal(text((await answer).frames[0]!.payload), "5");
     assert.equal((await handler.handle(call(), new Sink())).frames.length, 1);
+  });
+});
+
+Deno.test("version 2: a runtime that ends while it reads a large envelope has started it", async () => {
+  await withHandler({ maxFrameBytes: 2 ** 24 }, async (handler, dir) => {
+    const runtime = FakeRuntime.start(dir, READY_2, async (peer) => {
+      await peer.welcome();
+      await peer.read(100_000);
+    });
+    try {
+      await handler.ready(within());
+      const sink = new Sink();
+      const large = call(JSON.stringify("x".repeat(8_000_000)));
+      await assert.rejects(handler.handle(large, sink), HandlerGone);
+      assert.equal(sink.starts, 1);
+    } finally {
+      await runtime.stop();
+    }
+  });
+});
+
+Deno.test("version 2: a call on an idle connection that the runtime has just closed never started", async () => {
+  await withHandler({}, async (handler, dir) => {
+    const peers: Peer[] = [];
+    const over = Promise.withResolvers<void>();
+    const runtime = FakeRuntime.start(dir, READY_2, async (peer) => {
+      peers.push(peer);
+      await peer.welcome();
+      await over.promise; // reads nothing, so that closing it takes effect at once
+    });
+    try {
+      await handler.ready(within());
+      for (const peer of peers) peer.close();
+      const sink = new Sink();
+      await assert.rejects(handler.handle(call(), sink), HandlerGone);
+      assert.equal(sink.starts, 0);
+    } finally {
+      over.resolve();
+      await runtime.stop();
+    }
   });
 });

@@ -1,0 +1,2 @@
+/** The way of one envelope as `asya trace` shows it, for programs. @module */
+export { traceLines } from "./history.ts";
