@@ -54,7 +54,8 @@ async function preparePython(
   const python = await machine.python();
   const { socketDir: dir, socketName, concurrency, maxFrameBytes, actor, endActor } = settings;
   // Keeps the user's folders free of caches.
-  const caches = { PYTHONPYCACHEPREFIX: `${machine.state.root}/pycache` };
+  // A cache is told from its source by seconds and size: a quick edit of a digit would not show.
+  const caches = { PYTHONDONTWRITEBYTECODE: "1" };
   const env = { ...caches, ...inherited(machine.env), ...plan.env };
   return {
     async start() {
