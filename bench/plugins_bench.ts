@@ -99,7 +99,7 @@ export async function bench(): Promise<Row[]> {
     await echo.close();
   }
 
-  const entry = new URL("../examples/documents/redactor/handler.ts", import.meta.url);
+  const entry = new URL("../examples/documents/redactor/assembly/index.ts", import.meta.url);
   const redactor = await load(await buildAssemblyScript(entry));
   try {
     const section = payload(SECTION.repeat(Math.ceil(4_096 / SECTION.length)));
