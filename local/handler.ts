@@ -1,6 +1,12 @@
 /** From an actor's plan to the handler that its sidecar calls, and the process behind it. */
 
-import { type Handler, type SidecarSettings, socketHandler, wasmHandler } from "@asya/sidecar";
+import {
+  type Handler,
+  pluginOptions,
+  type SidecarSettings,
+  socketHandler,
+  wasmHandler,
+} from "@asya/sidecar";
 import { cachedBuild, loadPlugin } from "@asya/plugins";
 import type { Logger } from "@asya/telemetry";
 import { HandlerProcess } from "./handler_process.ts";
@@ -81,9 +87,6 @@ async function readModule(plan: WasmPlan, machine: Machine): Promise<Uint8Array>
   return await Deno.readFile(plan.file);
 }
 
-/** Bytes around a plugin's call, generous for a laptop. */
-const PLUGIN_BYTES = 64 << 20;
-
 async function prepareWasm(
   plan: WasmPlan,
   settings: SidecarSettings,
@@ -91,20 +94,8 @@ async function prepareWasm(
   { say }: Voice,
 ): Promise<PreparedHandler> {
   const module = await readModule(plan, machine);
-  const plugin = await loadPlugin({
-    module,
-    functionName: settings.wasmFunction,
-    config: settings.wasmConfig,
-    workers: settings.wasmWorkers,
-    limits: {
-      timeoutMs: settings.wasmTimeout,
-      memoryBytes: settings.wasmMemory,
-      kernelBytes: PLUGIN_BYTES,
-      moduleBytes: PLUGIN_BYTES,
-      outputBytes: PLUGIN_BYTES,
-    },
-    log: (level, message) => say(`${level}: ${message}`),
-  });
+  const log = (level: string, message: string) => say(`${level}: ${message}`);
+  const plugin = await loadPlugin(pluginOptions(module, settings, log));
   const { actor, wasmMode: mode } = settings;
   const handler = wasmHandler({ load: () => Promise.resolve(plugin), actor, mode });
   return {

@@ -23,3 +23,4 @@ export {
   wasmHandler,
   type WasmHandlerOptions,
 } from "./handlers/mod.ts";
+export { pluginOptions } from "./wasm_module.ts";

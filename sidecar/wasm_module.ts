@@ -25,6 +25,19 @@ export async function loadModule(settings: SidecarSettings, log: Logger): Promis
   }
   const module = await read(path);
   await checkDigest(module, settings.wasmSha256);
+  return pluginOptions(
+    module,
+    settings,
+    (level, message) => log[level](message, { from: "plugin" }),
+  );
+}
+
+/** A module together with what the settings say about running it. */
+export function pluginOptions(
+  module: Uint8Array,
+  settings: SidecarSettings,
+  log: NonNullable<PluginOptions["log"]>,
+): PluginOptions {
   return {
     module,
     functionName: settings.wasmFunction,
@@ -37,7 +50,7 @@ export async function loadModule(settings: SidecarSettings, log: Logger): Promis
       moduleBytes: MODULE_BYTES,
       outputBytes: CALL_BYTES,
     },
-    log: (level, message) => log[level](message, { from: "plugin" }),
+    log,
   };
 }
 
