@@ -8,7 +8,7 @@ import { running } from "./running.ts";
 const HANDLER = `import time
 
 def process(payload):
-    time.sleep(payload.get("seconds", 0))
+    time.sleep(payload["seconds"] if "seconds" in payload else 0)
     return payload
 `;
 
