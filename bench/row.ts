@@ -15,7 +15,7 @@ export function percentile(values: readonly number[], p: number): number {
 }
 
 /** Whether a row keeps its goal; true where it has none. */
-export function keepsGoal({ value, goal }: Row): boolean {
+function keepsGoal({ value, goal }: Row): boolean {
   if (goal === undefined) return true;
   return "atMost" in goal ? value <= goal.atMost : value >= goal.atLeast;
 }

@@ -11,6 +11,7 @@ export class FolderSync {
   /** Resolves when every name that exists now is on disk. */
   sync(): Promise<void> {
     // A sync that runs already may have begun before our name was there; the one after it has not.
+    // Whether that one fails is told to those who wait for it.
     return this.#next ??= this.#running.catch(() => {}).then(() => {
       this.#next = undefined;
       return this.#running = this.#sync();

@@ -47,18 +47,27 @@ function family(outcome: Outcome): string[] {
   return Array.from({ length: count }, (_, index) => index === 0 ? root : `${root}-${index}`);
 }
 
-/** All outcomes of the given document envelopes so far, and whether none is missing. */
+/**
+ * All outcomes of the given document envelopes so far, and what is missing. A result never changes:
+ * with the same `known` on every look each file is read once.
+ */
 export async function collect(
   results: ResultFolder,
   ids: readonly string[],
+  known = new Map<string, Outcome>(),
 ): Promise<{ outcomes: Outcome[]; missing: string[] }> {
   const outcomes: Outcome[] = [];
   const missing: string[] = [];
+  const find = async (id: string) => {
+    const outcome = known.get(id) ?? await readOutcome(results, id);
+    if (outcome) known.set(id, outcome);
+    return outcome;
+  };
   for (const id of ids) {
     // Any member of a family tells how many there are; the first child is often done before frame 0.
-    const known = await readOutcome(results, id) ?? await readOutcome(results, `${id}-1`);
-    for (const member of known ? family(known) : [id]) {
-      const outcome = await readOutcome(results, member);
+    const first = await find(id) ?? await find(`${id}-1`);
+    for (const member of first ? family(first) : [id]) {
+      const outcome = await find(member);
       if (outcome) outcomes.push(outcome);
       else missing.push(member);
     }

@@ -81,7 +81,8 @@ export function awaitOutcomes(
   limitMs = 60_000,
 ): Promise<{ outcomes: Outcome[]; missing: string[] }> {
   const results = new ResultFolder(resultsDir);
-  const look = () => collect(results, ids);
+  const known = new Map<string, Outcome>();
+  const look = () => collect(results, ids, known);
   return watch(resultsDir, look, ({ missing }) => missing.length === 0, limitMs);
 }
 
