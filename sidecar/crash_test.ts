@@ -18,6 +18,7 @@ class Killed extends Error {}
 class DyingQueue implements Queue {
   steps = 0;
   readonly maxMessageBytes: number;
+  readonly trouble = undefined;
 
   constructor(
     private readonly queue: Queue,

@@ -1,7 +1,7 @@
 /** Carries a plan out to the end: the final report where there is one, then the settlement. */
 
 import type { Envelope } from "@asya/envelope";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "@asya/transport";
 import { decideFailure, type Moment, type Rules } from "./decide.ts";
 import { END_CONSUMED } from "./end_actor.ts";
 import { finalAnswer, type Gateway, GatewayAway } from "./gateway.ts";

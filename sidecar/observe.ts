@@ -97,7 +97,7 @@ export class Observer {
     const { reporter } = this;
     const [first] = sends;
     if (reporter === undefined || first === undefined) return;
-    if (result === "empty_response") reporter.report(emptyReport(input, ms));
+    if (result === "empty_response") reporter.report(emptyReport(input, this.actor, ms));
     if (result === "success") {
       reporter.report(completedReport(input, first.envelope.route.actors, ms));
       for (const { envelope } of sends.slice(1)) reporter.report(childReport(envelope, input));

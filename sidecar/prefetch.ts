@@ -10,8 +10,11 @@ export class Prefetch {
   readonly #durations: number[] = [];
   #level = 0;
 
-  /** @param concurrency calls that may run at once */
-  constructor(private readonly concurrency: () => number) {}
+  /**
+   * @param concurrency calls that may run at once
+   * @param fixed hold so many instead, whatever the handler does
+   */
+  constructor(private readonly concurrency: () => number, private readonly fixed?: number) {}
 
   /** A call of the handler took this long, in milliseconds. */
   observe(ms: number): void {
@@ -29,6 +32,6 @@ export class Prefetch {
 
   /** Deliveries to hold at most. */
   get value(): number {
-    return Math.max(this.concurrency() + 1, STEPS[this.#level - 1] ?? 0);
+    return this.fixed ?? Math.max(this.concurrency() + 1, STEPS[this.#level - 1] ?? 0);
   }
 }

@@ -61,7 +61,6 @@ async function run(
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => transport.close());
   const queue = transport.queue(actor);
-  if (settings.queueAutoCreate) await queue.declare(actor);
   const handler = await process.handler(settings, log);
   cleanup.defer(() => handler.close());
   const sidecar = startSidecar({ settings, queue, handler, log });

@@ -5,8 +5,7 @@
 
 import { type Envelope, EnvelopeError, formatDuration, parseEnvelope } from "@asya/envelope";
 import type { Logger } from "@asya/telemetry";
-import { type Delivery, type Queue, TransportError } from "@asya/transport";
-import { Backoff } from "./backoff.ts";
+import { Backoff, type Delivery, type Queue, QueueMissing, TransportError } from "@asya/transport";
 import {
   attemptOf,
   decideAnswer,
@@ -40,7 +39,7 @@ const LONGEST_WAIT_MS = 1_000;
 /** The transport is all right again when it has not complained for so long. */
 const WELL_AFTER_MS = 1_000;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** A job that the handler works on. */
 interface Call {
@@ -61,6 +60,8 @@ export interface PumpOptions {
   readonly queue: Queue;
   readonly handler: Handler;
   readonly rules: Rules;
+  /** Whether the actor's queue is to be made where it is missing. */
+  readonly createQueue: boolean;
   /** How many calls may run at once. */
   readonly concurrency: () => number;
   /** How long the handler may take to become ready for the first time. */
@@ -159,23 +160,45 @@ export class Pump {
   async #loop(): Promise<void> {
     const { stop } = this.o;
     const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    let told: string | undefined;
+    const created = this.#createQueue(); // others may send while the handler is still starting
     while (!stop.aborted) {
       if (!await this.#handlerReady()) break;
+      await created;
       this.#pause = undefined;
       this.#pull = new AbortController();
       const error = await this.#take();
       if (error !== undefined) {
         this.o.troubles.set(this, error.message);
-        this.o.log.warn("cannot take deliveries now; will try again", { error });
+        if (told !== error.message) {
+          this.o.log.warn("cannot take deliveries now; trying again until it works", { error });
+        }
+        told = error.message;
+        if (error instanceof QueueMissing) await this.#createQueue();
         await backoff.wait(stop);
         if (!this.#pull.signal.aborted) continue;
-      } else backoff.reset();
+      } else {
+        backoff.reset();
+        told = undefined;
+      }
       await this.#releaseWaiting();
       // What cannot be settled now, maybe for long, holds up nobody else.
       await this.#until(() => this.#calls.size === 0 && this.#releasing === 0);
     }
     await this.#releaseWaiting();
     await this.#until(() => this.#jobs.size === 0);
+  }
+
+  /** Makes the actor's queue where that is ours to do; else it is waited for. */
+  async #createQueue(): Promise<void> {
+    const { queue, createQueue, rules: { actor }, log } = this.o;
+    if (!createQueue) return;
+    try {
+      await queue.declare(actor);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      log.warn("the actor's queue cannot be created now", { error });
+    }
   }
 
   /** Waits, the first time only so long; `false`: the sidecar is to stop. */

@@ -24,6 +24,7 @@ function receiving(change: (delivery: Delivery) => void): (queue: Queue) => Queu
     depth: (actor) => queue.depth(actor),
     deadLetters: (actor) => queue.deadLetters(actor),
     maxMessageBytes: queue.maxMessageBytes,
+    trouble: undefined,
     close: () => queue.close(),
   });
 }

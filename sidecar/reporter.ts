@@ -1,15 +1,18 @@
 /**
- * Sends reports to the gateway beside the work, never in its way: queued, in batches, in a bounded
- * buffer, and dropped with a count while the gateway is away.
+ * Sends reports to the gateway beside the work, never in its way: in batches, from a bounded
+ * buffer, and dropped with a count while the gateway is away. Of one envelope at most one progress
+ * report goes out in a while: what waits is replaced by what came later.
  */
 
 import type { Logger } from "@asya/telemetry";
-import { Backoff, pause } from "./backoff.ts";
+import { Backoff, pause } from "@asya/transport";
 import { type Gateway, GatewayAway } from "./gateway.ts";
-import { batchBody, type Report, singlePost, type TimedReport } from "./report.ts";
+import { batchBody, charsOf, type Report, singlePost, type TimedReport } from "./report.ts";
 
 /** A report waits this long for others to share its post, in milliseconds. */
-const LINGER_MS = 20;
+const LINGER_MS = 40;
+/** Progress of one envelope goes out this far apart, in milliseconds. */
+const APART_MS = 250;
 const BATCH = 500;
 const BATCH_CHARS = 512 * 1024;
 const BUFFER = 10_000;
@@ -17,7 +20,7 @@ const BUFFER_CHARS = 16 * 1024 * 1024;
 /** How often a gateway that knew no `/reports` is asked again. */
 const OLD_GATEWAY_MS = 300_000;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 5_000;
 /** How long the last reports may take when the sidecar ends. */
 const FLUSH_MS = 1_000;
 
@@ -33,28 +36,42 @@ export interface ReporterOptions {
   readonly onCancelled: (ids: readonly string[]) => void;
 }
 
+/** Progress of one envelope at one place of its route is one entry; anything else is its own. */
+type Key = string | number;
+
+interface Entry extends TimedReport {
+  readonly key: Key;
+  readonly chars: number;
+}
+
 /** The stream of reports of one sidecar. */
 export class Reporter {
   readonly #closing = new AbortController();
-  #buffer: TimedReport[] = [];
+  /** In the order in which they go out. */
+  #queue = new Map<Key, Entry>();
   #chars = 0;
+  #keys = 0;
+  /** When progress of an envelope last went out, as `performance.now()`; the oldest first. */
+  readonly #toldAt = new Map<string, number>();
   #seq = 0;
   #oldUntil = -Infinity;
   #running: Promise<void> | undefined;
-  #told: string | undefined;
+  #complaint: string | undefined;
   /** Ends the lingering of the batch that waits. */
   #hurry = new AbortController();
   /** When the last post began, as `performance.now()`. */
   #postedAt = -Infinity;
+  #ending = false;
 
   constructor(private readonly options: ReporterOptions) {}
 
   /** Queues a report. Never blocks, never fails. */
   report(report: Report): void {
     if (this.#closing.signal.aborted) return this.options.onDropped(1);
-    this.#buffer.push({ ...report, at: this.options.now() });
-    this.#chars += report.members.length;
-    if (this.#buffer.length > BUFFER || this.#chars > BUFFER_CHARS) this.#drop();
+    const key = report.kind === "progress" ? `${report.current} ${report.id}` : this.#keys++;
+    this.#remove(key);
+    this.#add({ key, report, at: this.options.now(), chars: charsOf(report) });
+    this.#drop();
     this.#start();
   }
 
@@ -68,6 +85,8 @@ export class Reporter {
 
   /** Sends what it has, for a second at most, and takes no more. */
   async close(): Promise<void> {
+    this.#ending = true;
+    this.#hurry.abort();
     if (this.#running !== undefined) {
       const flushed = new AbortController();
       const late = pause(FLUSH_MS, flushed.signal);
@@ -81,56 +100,101 @@ export class Reporter {
   #start(): void {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#buffer.length > 0 && !this.#closing.signal.aborted) this.#start();
+      if (this.#queue.size > 0 && !this.#closing.signal.aborted) this.#start();
     });
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-    await this.#linger();
-    while (this.#buffer.length > 0 && !signal.aborted) {
-      const batch = this.#batch();
+    let backlog = false;
+    while (this.#queue.size > 0 && !signal.aborted) {
+      if (!backlog) await this.#linger();
+      const batch = this.#take();
+      backlog = batch.length === BATCH;
+      if (batch.length === 0) continue; // all of it is too soon after the last
       try {
         await this.#send(batch);
-        this.#told = undefined;
-        this.#take(batch);
+        this.#complaint = undefined;
         backoff.reset();
       } catch (error) {
+        this.#putBack(batch);
         if (!(error instanceof GatewayAway)) throw error;
-        this.#tell(error.message);
+        this.#complain(error.message);
         if (!await backoff.wait(signal)) break;
       }
     }
-    if (this.#buffer.length > 0) this.options.onDropped(this.#buffer.splice(0).length);
+    if (this.#queue.size > 0) this.options.onDropped(this.#queue.size);
+    this.#queue.clear();
     this.#chars = 0;
   }
 
   async #linger(): Promise<void> {
-    const hurry = this.#hurry = new AbortController();
-    const onClosing = () => hurry.abort();
-    const { signal } = this.#closing;
-    signal.addEventListener("abort", onClosing);
-    await pause(LINGER_MS, hurry.signal);
-    signal.removeEventListener("abort", onClosing);
+    if (this.#ending) return;
+    this.#hurry = new AbortController();
+    await pause(LINGER_MS, this.#hurry.signal);
   }
 
-  #batch(): TimedReport[] {
+  /** Takes the next batch out: what may go out now, in its order. */
+  #take(): Entry[] {
+    const now = performance.now();
+    for (const [id, at] of this.#toldAt) {
+      if (now - at < APART_MS) break;
+      this.#toldAt.delete(id);
+    }
+    const batch: Entry[] = [];
     let chars = 0;
-    const more = (report: Report, index: number) =>
-      index > 0 && (index >= BATCH || (chars += report.members.length) > BATCH_CHARS);
-    const end = this.#buffer.findIndex(more);
-    return this.#buffer.slice(0, end < 0 ? this.#buffer.length : end);
+    for (const entry of this.#queue.values()) {
+      const { kind, id } = entry.report;
+      if (kind === "progress") {
+        if (this.#toldAt.has(id) && !this.#ending) continue;
+        this.#toldAt.delete(id);
+        this.#toldAt.set(id, now);
+      }
+      batch.push(entry);
+      chars += entry.chars;
+      if (batch.length === BATCH || chars > BATCH_CHARS) break;
+    }
+    for (const { key } of batch) this.#remove(key);
+    return batch;
   }
 
-  /** Takes a batch out; some of it may have been dropped meanwhile. */
-  #take(batch: readonly TimedReport[]): void {
-    const last = this.#buffer.indexOf(batch.at(-1)!);
-    for (const report of this.#buffer.splice(0, last + 1)) this.#chars -= report.members.length;
+  /** The batch was not delivered: it is first again, without what has been replaced meanwhile. */
+  #putBack(batch: readonly Entry[]): void {
+    const since = this.#queue;
+    this.#queue = new Map();
+    this.#chars = 0;
+    for (const entry of batch) if (!since.has(entry.key)) this.#add(entry);
+    for (const entry of since.values()) this.#add(entry);
+    this.#drop();
   }
 
-  /** @throws GatewayAway when it is worth trying again */
-  async #send(batch: readonly TimedReport[]): Promise<void> {
+  #add(entry: Entry): void {
+    this.#queue.set(entry.key, entry);
+    this.#chars += entry.chars;
+  }
+
+  #remove(key: Key): void {
+    const entry = this.#queue.get(key);
+    if (entry === undefined) return;
+    this.#queue.delete(key);
+    this.#chars -= entry.chars;
+  }
+
+  /** Where it is too much, the oldest go, a batch of them: what happened since says more. */
+  #drop(): void {
+    if (this.#queue.size <= BUFFER && this.#chars <= BUFFER_CHARS) return;
+    let count = 0;
+    for (const key of this.#queue.keys()) {
+      if (this.#queue.size <= BUFFER - BATCH && this.#chars <= BUFFER_CHARS - BATCH_CHARS) break;
+      this.#remove(key);
+      count++;
+    }
+    this.options.onDropped(count);
+  }
+
+  /** Removes from the batch what the gateway has. @throws GatewayAway when it is worth trying again */
+  async #send(batch: Entry[]): Promise<void> {
     const { gateway, now } = this.options;
     this.#postedAt = performance.now();
     if (now() < this.#oldUntil) return await this.#sendSingly(batch);
@@ -142,18 +206,18 @@ export class Reporter {
     }
     if (status >= 500 || status === 429) throw new GatewayAway(`the gateway answered ${status}`);
     if (status >= 200 && status < 300) return this.#read(text);
-    this.#tell(`the gateway refuses reports: ${status}`);
+    this.#complain(`the gateway refuses reports: ${status}`);
     this.options.onDropped(batch.length);
   }
 
   /** For a gateway of 0.1.x, which answers 500 for an envelope that it does not know. */
-  async #sendSingly(batch: readonly TimedReport[]): Promise<void> {
-    for (const report of batch) {
-      const post = singlePost(report);
+  async #sendSingly(batch: Entry[]): Promise<void> {
+    for (let entry = batch[0]; entry !== undefined; entry = batch[0]) {
+      const post = singlePost(entry.report);
       const answer = post &&
         await this.options.gateway.post(post.path, post.body, this.#closing.signal);
       if (answer === undefined || answer.status >= 400) this.options.onDropped(1);
-      this.#take([report]); // so that a gateway that goes away now does not see it twice
+      batch.shift(); // so that a gateway that goes away now does not see it twice
     }
   }
 
@@ -176,22 +240,11 @@ export class Reporter {
     if (cancelled.length > 0) this.options.onCancelled(cancelled);
   }
 
-  /** The oldest go first: what happened since says more. */
-  #drop(): void {
-    let count = 0;
-    while (
-      this.#buffer.length - count > BUFFER ||
-      this.#chars > BUFFER_CHARS && count < this.#buffer.length
-    ) this.#chars -= this.#buffer[count++]!.members.length;
-    this.#buffer.splice(0, count);
-    this.options.onDropped(count);
-  }
-
   /** Once, until it works again. */
-  #tell(message: string): void {
-    if (this.#told !== message) {
+  #complain(message: string): void {
+    if (this.#complaint !== message) {
       this.options.log.warn("reports are not delivered", { reason: message });
     }
-    this.#told = message;
+    this.#complaint = message;
   }
 }

@@ -1,7 +1,13 @@
 /** Everything that a sidecar reads from its environment. */
 
 import { readSettings, setting, type Settings, SettingsError } from "@asya/config";
-import { NO_RESILIENCY, parseResiliency, type Resiliency, ResiliencyError } from "@asya/envelope";
+import {
+  formatDuration,
+  NO_RESILIENCY,
+  parseResiliency,
+  type Resiliency,
+  ResiliencyError,
+} from "@asya/envelope";
 import { LOG_LEVELS } from "@asya/telemetry";
 import { TRANSPORT_SETTINGS } from "@asya/transport";
 import { parseCustomMetrics } from "./custom_metrics.ts";
@@ -55,6 +61,10 @@ const names = setting.custom(
   (text) => text.split(",").map((name) => name.trim()).filter((name) => name !== ""),
 );
 const customMetrics = setting.custom("JSON", (text) => parseCustomMetrics(JSON.parse(text)));
+const bucket = setting.custom("bucket", (text) => {
+  if (/^[A-Za-z0-9][-._A-Za-z0-9]{1,61}[A-Za-z0-9]$/.test(text)) return text;
+  throw new Error("expected the name of a bucket: 3 to 63 letters, digits, - . _");
+});
 const texts = setting.custom("JSON object", (text) => parseTexts(JSON.parse(text)));
 
 /** One row a variable, by the names that the code uses. Durations are in milliseconds. */
@@ -74,6 +84,10 @@ export const SIDECAR_SETTINGS = {
   }),
 
   ...TRANSPORT_SETTINGS,
+  prefetch: count("ASYA_RABBITMQ_PREFETCH", {
+    help: "messages to hold at once, on any transport; default: one more than can run, and up to " +
+      "100 while the handler takes less than 10 ms",
+  }),
   queueRetryMaxAttempts: count("ASYA_QUEUE_RETRY_MAX_ATTEMPTS", {
     fallback: "10",
     help:
@@ -162,6 +176,16 @@ export const SIDECAR_SETTINGS = {
   resultsDir: setting.text("ASYA_RESULTS_DIR", {
     help: "folder in which a system actor keeps results and errors",
   }),
+  s3Bucket: bucket("ASYA_S3_BUCKET", {
+    help: "S3 bucket in which a system actor keeps results and errors, instead of the folder; " +
+      "credentials are those that the AWS SDK finds, the region is ASYA_AWS_REGION",
+  }),
+  s3Endpoint: url("ASYA_S3_ENDPOINT", {
+    help: "URL of an S3 that is not Amazon's; default: the region's",
+  }),
+  s3Prefix: setting.text("ASYA_S3_PREFIX", {
+    help: "goes before the objects' keys: PREFIX/yyyy-mm-dd/ACTOR/ID.json",
+  }),
 
   wasmModule: setting.text("ASYA_WASM_MODULE", {
     help: "path of a WASM plugin that handles the envelopes instead of a runtime on the socket",
@@ -222,8 +246,25 @@ export function readSidecarSettings(
   const problems: string[] = [];
   const settings = collect(problems, () => readSettings(SIDECAR_SETTINGS, env));
   const resiliency = collect(problems, () => readResiliency(env));
-  if (settings === undefined || resiliency === undefined) throw new SettingsError(problems);
+  if (settings !== undefined) problems.push(...limitProblems(settings));
+  if (problems.length > 0 || settings === undefined || resiliency === undefined) {
+    throw new SettingsError(problems);
+  }
   return { ...settings, resiliency };
+}
+
+/** RabbitMQ takes a message back that is handled for too long, and gives it to somebody else. */
+function limitProblems(settings: Settings<typeof SIDECAR_SETTINGS>): string[] {
+  const { transport, runtimeTimeout, rabbitmqConsumerTimeout } = settings;
+  const most = rabbitmqConsumerTimeout * 5 / 6;
+  if (transport !== "rabbitmq" || runtimeTimeout <= most) return [];
+  return [
+    `ASYA_RUNTIME_TIMEOUT is ${
+      formatDuration(runtimeTimeout)
+    }, but RabbitMQ takes a message back ` +
+    `after ${formatDuration(rabbitmqConsumerTimeout)}: at most ${formatDuration(most)}; or raise ` +
+    "the queue's x-consumer-timeout and say so in ASYA_RABBITMQ_CONSUMER_TIMEOUT",
+  ];
 }
 
 function collect<T>(problems: string[], read: () => T): T | undefined {

@@ -6,6 +6,7 @@
 import { encodeEnvelope, type Envelope } from "@asya/envelope";
 import type { Logger } from "@asya/telemetry";
 import {
+  Backoff,
   type Delivery,
   DeliveryLost,
   MessageTooLarge,
@@ -15,7 +16,6 @@ import {
   type SendResult,
   TransportError,
 } from "@asya/transport";
-import { Backoff } from "./backoff.ts";
 import type { Rules } from "./decide.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Send } from "./plan.ts";
@@ -23,7 +23,7 @@ import type { Troubles } from "./troubles.ts";
 import { insteadOfMissing, insteadOfTooLarge } from "./undeliverable.ts";
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 2_000;
 
 /**
  * - `settled`: everything is durable and the delivery is gone

@@ -20,6 +20,7 @@ function completing(complete: (real: Complete) => Complete): (queue: Queue) => Q
     depth: (actor) => queue.depth(actor),
     deadLetters: (actor) => queue.deadLetters(actor),
     maxMessageBytes: queue.maxMessageBytes,
+    trouble: undefined,
     close: () => queue.close(),
   });
 }

@@ -18,7 +18,7 @@ import type { SidecarSettings } from "./settings.ts";
 import { Troubles } from "./troubles.ts";
 
 /** A running call is reported at least this often, so that a cancel reaches it within 5 s. */
-const QUIET_MS = 4_000;
+const QUIET_MS = 3_500;
 const LOOK_MS = 1_000;
 
 /** What a sidecar is made of. The caller opens and closes queue and handler. */
@@ -135,9 +135,10 @@ class RunningSidecar implements Sidecar {
     this.#pump = new Pump({
       ...common,
       handler,
+      createQueue: settings.queueAutoCreate,
       concurrency: running,
       readyWithinMs: settings.runtimeReadyTimeout,
-      prefetch: new Prefetch(running),
+      prefetch: new Prefetch(running, settings.prefetch),
       finisher,
       observer,
       random,
@@ -197,6 +198,8 @@ class RunningSidecar implements Sidecar {
     if (this.#stop.signal.aborted) return "draining";
     const { trouble } = this.options.handler;
     if (trouble !== undefined) return trouble;
+    const { queue } = this.options;
+    if (queue.trouble !== undefined) return queue.trouble;
     return this.#troubles.first ?? (this.#pump.pulling ? undefined : "waiting for the handler");
   }
 }

@@ -93,6 +93,7 @@ Deno.test("startSidecar() handles the next envelope while one is being settled",
         send: queue.send.bind(queue),
         close: queue.close.bind(queue),
         maxMessageBytes: queue.maxMessageBytes,
+        trouble: undefined,
       }),
   });
   await stage.send("prep", envelope(1), envelope(2, { id: "e-2" }));

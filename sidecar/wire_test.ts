@@ -163,11 +163,7 @@ const DEFECTS: Readonly<Record<string, (r: Replay, c: Case) => void>> = {
   },
   "gateway-refuses-progress": ({ sent, called }) => {
     assert.deepEqual(sent.map(({ queue }) => queue), ["asya-infer"]);
-    assert.deepEqual(called.map(({ body }) => body.status), [
-      "received",
-      "processing",
-      "completed",
-    ]);
+    assert.equal(called.at(-1)!.body.status, "completed");
   },
   "loop-unchanged-current": ({ sent, requests }) => {
     assert.equal(requests.length, 6);
@@ -277,18 +273,25 @@ function checkCompatible(c: Case, { sent, called, requests }: Replay): void {
     }
     assert.deepEqual(actual, expected);
   }
-  const expectedCalls = c.gateway_calls.map(({ path, body }) => {
+  const expectedCalls = lastStates(c.gateway_calls).map(({ path, body }) => {
     const expected = JSON.parse(body);
     // The index of the actor that did the work, where 0.1.1 reports the next one's.
     if (expected.status === "completed") expected.current_actor_idx--;
     return { path, body: expected };
   });
-  const actualCalls = called.map(({ path, body }) => {
+  const actualCalls = lastStates(called).map(({ path, body }) => {
     const { parent_id: parent, ...rest } = normalised(body);
     return { path, body: path === "/envelopes" ? { ...rest, parent_id: parent } : rest };
   });
   assert.deepEqual(actualCalls, expectedCalls);
   assert.equal(requests.length, c.runtime_calls);
+}
+
+/** Without progress that is followed by more: how much of it is told depends on the time it takes. */
+function lastStates<T extends { readonly path: string }>(calls: readonly T[]): T[] {
+  return calls.filter(({ path }, index) =>
+    !path.endsWith("/progress") || !calls.slice(index + 1).some((later) => later.path === path)
+  );
 }
 
 function checkMalformed(c: Case, { sent, called, requests }: Replay): void {
@@ -366,6 +369,7 @@ function recorded(queue: Queue, sent: Sent[]): Queue {
     depth: (actor) => queue.depth(actor),
     deadLetters: (actor) => queue.deadLetters(actor),
     maxMessageBytes: queue.maxMessageBytes,
+    trouble: undefined,
     close: () => queue.close(),
   };
 }

@@ -23,5 +23,6 @@ export {
   type TransportSettings,
 } from "./settings.ts";
 export { openTransport } from "./open.ts";
+export { Backoff, pause } from "./backoff.ts";
 export { openSqliteTransport, type SqliteOptions, type SqliteTransport } from "./sqlite/open.ts";
 export type { CommitStats } from "./sqlite/group_commit.ts";

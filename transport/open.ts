@@ -15,6 +15,14 @@ const OPENERS: Readonly<Record<TransportName, Opener>> = {
     if (path === undefined) throw new SettingsError(["ASYA_SQLITE_PATH is not set: name a file"]);
     return openSqliteTransport({ path, prefix, maxMessageBytes, log });
   },
+  rabbitmq: async (settings, log) => {
+    const { openRabbitmqTransport } = await import("./rabbitmq/open.ts");
+    return await openRabbitmqTransport(settings, log);
+  },
+  sqs: async (settings, log) => {
+    const { openSqsTransport } = await import("./sqs/open.ts");
+    return await openSqsTransport(settings, log);
+  },
 };
 
 /**

@@ -102,8 +102,10 @@ export interface Queue {
   depth(actor: string): Promise<Depth>;
   /** Any actor's dead letters; nothing is asked of the broker yet. */
   deadLetters(actor: string): DeadLetters;
-  /** The largest body that can be sent, in bytes. */
+  /** The largest body that can be sent, in bytes. May fall when the broker says that it takes less. */
   readonly maxMessageBytes: number;
+  /** Why nothing can be received or settled now, in one sentence, as far as it is known. */
+  readonly trouble: string | undefined;
   /** Releases what is unsettled and lets go of the connection. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -1,16 +1,7 @@
 /** What is promised when several processes share a broker, and when some of them are killed. */
 
 import assert from "node:assert/strict";
-import {
-  define,
-  drain,
-  type OpenSubject,
-  put,
-  soon,
-  type Subject,
-  textOf,
-  until,
-} from "./subject.ts";
+import { type Define, drain, put, soon, type Subject, textOf, until } from "./subject.ts";
 
 const CHILD = new URL("./child.ts", import.meta.url).pathname;
 
@@ -55,8 +46,8 @@ export function start({ env }: Pick<Subject, "env">, ...args: string[]): Child {
 }
 
 /** Registers the cases. */
-export function processes(name: string, open: OpenSubject): void {
-  define(`${name}: receive() gets at once what a killed process held`, open, async (subject) => {
+export function processes(define: Define): void {
+  define("receive() gets at once what a killed process held", async (subject) => {
     const work = await subject.queue("work");
     await put(work, "work", "a", "b", "c");
     const child = start(subject, "hold", "work", "3");
@@ -70,7 +61,7 @@ export function processes(name: string, open: OpenSubject): void {
     assert.ok(performance.now() - killed < 10_000, "waited for a lease to expire");
   });
 
-  define(`${name}: receive() in two processes delivers nothing twice`, open, async (subject) => {
+  define("receive() in two processes delivers nothing twice", async (subject) => {
     const work = await subject.queue("work");
     const done = await subject.queue("done");
     const texts = Array.from({ length: 2000 }, (_, i) => String(i));
@@ -86,64 +77,56 @@ export function processes(name: string, open: OpenSubject): void {
     }
   });
 
-  define(
-    `${name}: send() loses nothing acknowledged when its process is killed`,
-    open,
-    async (subject) => {
-      await subject.queue("work");
-      const acknowledged: string[] = [];
-      for (let round = 0; round < 5; round++) {
-        const child = start(subject, "send", "work", `round${round}`);
-        try {
-          const enough = 20 + Math.random() * 400;
-          await until(() => child.lines.length > enough, "some sends are acknowledged");
-        } finally {
-          await child.kill();
-        }
-        acknowledged.push(...child.lines);
-      }
-      const work = (await subject.reopen()).queue("work");
-      const { ready } = await work.depth("work");
-      const found = new Set(await drain(work, ready));
-      assert.deepEqual(acknowledged.filter((text) => !found.has(text)), []);
-    },
-  );
-
-  define(
-    `${name}: complete() of 10,000 messages loses none while consumers are killed`,
-    open,
-    async (subject) => {
-      const [total, kills, prefetch] = [10_000, 6, 20];
-      const work = await subject.queue("work");
-      const done = await subject.queue("done");
-      for (let from = 0; from < total; from += 1000) {
-        await put(work, "work", ...Array.from({ length: 1000 }, (_, i) => String(from + i)));
-      }
-      const relay = () => start(subject, "relay", "work", "done", String(prefetch));
-      const children = [relay(), relay()];
-      const times = new Map<string, number>();
-      const stop = new AbortController();
-      const counting = (async () => {
-        for await (const d of done.receive({ prefetch: () => 100, signal: stop.signal })) {
-          times.set(textOf(d), (times.get(textOf(d)) ?? 0) + 1);
-          void done.complete(d, []);
-          if (times.size === total) stop.abort();
-        }
-      })();
+  define("send() loses nothing acknowledged when its process is killed", async (subject) => {
+    await subject.queue("work");
+    const acknowledged: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      const child = start(subject, "send", "work", `round${round}`);
       try {
-        for (let i = 1; i <= kills; i++) {
-          await until(() => times.size >= i * total / (kills + 2), `time for kill ${i}`);
-          await children.shift()!.kill();
-          children.push(relay());
-        }
-        await soon(counting, `${total} messages`);
+        const enough = 20 + Math.random() * 400;
+        await until(() => child.lines.length > enough, "some sends are acknowledged");
       } finally {
-        stop.abort();
-        for (const child of children) await child.kill();
+        await child.kill();
       }
-      const { ready } = await done.depth("done");
-      const duplicates = [...times.values()].reduce((sum, n) => sum + n - 1, ready);
-      assert.ok(duplicates <= kills * prefetch, `${duplicates} duplicates`);
-    },
-  );
+      acknowledged.push(...child.lines);
+    }
+    const work = (await subject.reopen()).queue("work");
+    const { ready } = await work.depth("work");
+    const found = new Set(await drain(work, ready));
+    assert.deepEqual(acknowledged.filter((text) => !found.has(text)), []);
+  });
+
+  define("complete() of 10,000 messages loses none while consumers are killed", async (subject) => {
+    const [total, kills, prefetch] = [10_000, 6, 20];
+    const work = await subject.queue("work");
+    const done = await subject.queue("done");
+    for (let from = 0; from < total; from += 1000) {
+      await put(work, "work", ...Array.from({ length: 1000 }, (_, i) => String(from + i)));
+    }
+    const relay = () => start(subject, "relay", "work", "done", String(prefetch));
+    const children = [relay(), relay()];
+    const times = new Map<string, number>();
+    const stop = new AbortController();
+    const counting = (async () => {
+      for await (const d of done.receive({ prefetch: () => 100, signal: stop.signal })) {
+        times.set(textOf(d), (times.get(textOf(d)) ?? 0) + 1);
+        void done.complete(d, []);
+        if (times.size === total) stop.abort();
+      }
+    })();
+    try {
+      for (let i = 1; i <= kills; i++) {
+        await until(() => times.size >= i * total / (kills + 2), `time for kill ${i}`);
+        await children.shift()!.kill();
+        children.push(relay());
+      }
+      await soon(counting, `${total} messages`);
+    } finally {
+      stop.abort();
+      for (const child of children) await child.kill();
+    }
+    const { ready } = await done.depth("done");
+    const duplicates = [...times.values()].reduce((sum, n) => sum + n - 1, ready);
+    assert.ok(duplicates <= kills * prefetch, `${duplicates} duplicates`);
+  });
 }

@@ -2,66 +2,50 @@
 
 import assert from "node:assert/strict";
 import { type Delivery, QueueMissing } from "../queue.ts";
-import {
-  define,
-  drain,
-  message,
-  type OpenSubject,
-  put,
-  soon,
-  take,
-  takeOne,
-  textOf,
-  until,
-} from "./subject.ts";
+import { type Define, drain, message, put, soon, take, takeOne, textOf, until } from "./subject.ts";
 
 /** Registers the cases. */
-export function receiving(name: string, open: OpenSubject): void {
-  define(
-    `${name}: receive() keeps within prefetch, also when that changes`,
-    open,
-    async ({ queue }) => {
-      const work = await queue("work");
-      await put(work, "work", ...Array.from({ length: 30 }, (_, i) => String(i)));
-      const stop = new AbortController();
-      const held: Delivery[] = [];
-      let prefetch = 3;
-      const receiving = (async () => {
-        for await (const d of work.receive({ prefetch: () => prefetch, signal: stop.signal })) {
-          held.push(d);
-        }
-      })();
-      const settleOne = () => work.complete(held.shift()!, []);
-      const claimed = async () => {
-        const { ready } = await work.depth("work");
-        return 30 - settled - ready;
-      };
-      let settled = 0;
-
-      await until(() => held.length === 3, "three are held");
-      assert.equal(await claimed(), 3);
-      prefetch = 5;
-      await until(() => held.length === 5, "five are held after prefetch was raised");
-      assert.equal(await claimed(), 5);
-      prefetch = 2;
-      while (settled < 3) {
-        await settleOne();
-        settled++;
+export function receiving(define: Define): void {
+  define("receive() keeps within prefetch, also when that changes", async ({ queue }) => {
+    const work = await queue("work");
+    await put(work, "work", ...Array.from({ length: 30 }, (_, i) => String(i)));
+    const stop = new AbortController();
+    const held: Delivery[] = [];
+    let prefetch = 3;
+    const receiving = (async () => {
+      for await (const d of work.receive({ prefetch: () => prefetch, signal: stop.signal })) {
+        held.push(d);
       }
-      assert.equal(held.length, 2);
-      assert.equal(await claimed(), 2);
+    })();
+    const settleOne = () => work.complete(held.shift()!, []);
+    const claimed = async () => {
+      const { ready } = await work.depth("work");
+      return 30 - settled - ready;
+    };
+    let settled = 0;
+
+    await until(() => held.length === 3, "three are held");
+    assert.equal(await claimed(), 3);
+    prefetch = 5;
+    await until(() => held.length === 5, "five are held after prefetch was raised");
+    assert.equal(await claimed(), 5);
+    prefetch = 2;
+    while (settled < 3) {
       await settleOne();
       settled++;
-      await until(() => held.length === 2, "two are held after prefetch was lowered");
-      assert.equal(await claimed(), 2);
-      stop.abort();
-      await soon(receiving, "the end");
-    },
-  );
+    }
+    assert.equal(held.length, 2);
+    assert.equal(await claimed(), 2);
+    await settleOne();
+    settled++;
+    await until(() => held.length === 2, "two are held after prefetch was lowered");
+    assert.equal(await claimed(), 2);
+    stop.abort();
+    await soon(receiving, "the end");
+  });
 
   define(
-    `${name}: receive() delivers at once what comes after it began to wait`,
-    open,
+    "receive() delivers at once what comes after it began to wait",
     async ({ queue, reopen }) => {
       const work = await queue("work");
       const sender = (await reopen()).queue("work");
@@ -86,53 +70,40 @@ export function receiving(name: string, open: OpenSubject): void {
     },
   );
 
-  define(
-    `${name}: receive() of a missing queue throws QueueMissing`,
-    open,
-    async ({ transport }) => {
-      await assert.rejects(take(transport.queue("nobody"), 1), QueueMissing);
-    },
-  );
+  define("receive() of a missing queue throws QueueMissing", async ({ transport }) => {
+    await assert.rejects(take(transport.queue("nobody"), 1), QueueMissing);
+  });
+
+  define("receive() ends when aborted; what was handed out can be settled", async ({ queue }) => {
+    const [work, next] = [await queue("work"), await queue("next")];
+    await put(work, "work", "a", "b", "c");
+    const stop = new AbortController();
+    const handed: Delivery[] = [];
+    for await (const d of work.receive({ prefetch: () => 2, signal: stop.signal })) {
+      handed.push(d);
+      stop.abort();
+    }
+    assert.equal(handed.length, 1);
+    await until(
+      async () => (await work.depth("work")).ready === 2,
+      "what was not handed out is back",
+    );
+    assert.deepEqual(await work.complete(handed[0]!, [message("next", "done")]), [{ ok: true }]);
+    assert.deepEqual(await drain(next, 1), ["done"]);
+    assert.deepEqual((await drain(work, 2)).sort(), ["b", "c"]);
+  });
+
+  define("receive() with a signal that is aborted delivers nothing", async ({ queue }) => {
+    const work = await queue("work");
+    await put(work, "work", "kept");
+    for await (const _ of work.receive({ prefetch: () => 1, signal: AbortSignal.abort() })) {
+      assert.fail("delivered");
+    }
+    assert.deepEqual(await drain(work, 1), ["kept"]);
+  });
 
   define(
-    `${name}: receive() ends when aborted; what was handed out can be settled`,
-    open,
-    async ({ queue }) => {
-      const [work, next] = [await queue("work"), await queue("next")];
-      await put(work, "work", "a", "b", "c");
-      const stop = new AbortController();
-      const handed: Delivery[] = [];
-      for await (const d of work.receive({ prefetch: () => 2, signal: stop.signal })) {
-        handed.push(d);
-        stop.abort();
-      }
-      assert.equal(handed.length, 1);
-      await until(
-        async () => (await work.depth("work")).ready === 2,
-        "what was not handed out is back",
-      );
-      assert.deepEqual(await work.complete(handed[0]!, [message("next", "done")]), [{ ok: true }]);
-      assert.deepEqual(await drain(next, 1), ["done"]);
-      assert.deepEqual((await drain(work, 2)).sort(), ["b", "c"]);
-    },
-  );
-
-  define(
-    `${name}: receive() with a signal that is aborted delivers nothing`,
-    open,
-    async ({ queue }) => {
-      const work = await queue("work");
-      await put(work, "work", "kept");
-      for await (const _ of work.receive({ prefetch: () => 1, signal: AbortSignal.abort() })) {
-        assert.fail("delivered");
-      }
-      assert.deepEqual(await drain(work, 1), ["kept"]);
-    },
-  );
-
-  define(
-    `${name}: Queue.close() gives back what is unsettled and ends receive()`,
-    open,
+    "Queue.close() gives back what is unsettled and ends receive()",
     async ({ queue, reopen }) => {
       const work = await queue("work");
       await put(work, "work", "a", "b");
@@ -150,8 +121,7 @@ export function receiving(name: string, open: OpenSubject): void {
   );
 
   define(
-    `${name}: Transport.close() gives back what is unsettled, and may be called twice`,
-    open,
+    "Transport.close() gives back what is unsettled, and may be called twice",
     async ({ queue, transport, reopen }) => {
       const work = await queue("work");
       await put(work, "work", "a");
@@ -163,11 +133,10 @@ export function receiving(name: string, open: OpenSubject): void {
   );
 
   define(
-    `${name}: receive() keeps a message for a handler that takes longer than the lease`,
-    open,
+    "receive() keeps a message for a handler that takes longer than the lease",
     async (subject) => {
       const { leaseMs } = subject;
-      if (leaseMs === undefined) return;
+      assert.ok(leaseMs);
       const work = await subject.queue("work");
       await put(work, "work", "slow");
       const slow = await takeOne(work);
@@ -187,6 +156,6 @@ export function receiving(name: string, open: OpenSubject): void {
       stop.abort();
       await soon(watching, "the end");
     },
-    { shortLease: true },
+    { lease: true },
   );
 }

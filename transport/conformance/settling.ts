@@ -2,16 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DeliveryLost, MessageTooLarge, type Queue, QueueMissing } from "../queue.ts";
-import {
-  define,
-  drain,
-  message,
-  type OpenSubject,
-  put,
-  takeOne,
-  textOf,
-  until,
-} from "./subject.ts";
+import { type Define, drain, message, put, takeOne, textOf, until } from "./subject.ts";
 
 async function isEmpty(queue: Queue, actor: string): Promise<boolean> {
   const { ready, inFlight = 0, delayed = 0 } = await queue.depth(actor);
@@ -19,26 +10,21 @@ async function isEmpty(queue: Queue, actor: string): Promise<boolean> {
 }
 
 /** Registers the cases. */
-export function settling(name: string, open: OpenSubject): void {
-  define(
-    `${name}: complete() sends the successors and removes the input`,
-    open,
-    async ({ queue }) => {
-      const [work, next] = [await queue("work"), await queue("next")];
-      await put(work, "work", "input");
-      const results = await work.complete(await takeOne(work), [
-        message("next", "one"),
-        message("next", "two"),
-      ]);
-      assert.deepEqual(results, [{ ok: true }, { ok: true }]);
-      assert.deepEqual(await drain(next, 2), ["one", "two"]);
-      await until(() => isEmpty(work, "work"), "the input is gone");
-    },
-  );
+export function settling(define: Define): void {
+  define("complete() sends the successors and removes the input", async ({ queue }) => {
+    const [work, next] = [await queue("work"), await queue("next")];
+    await put(work, "work", "input");
+    const results = await work.complete(await takeOne(work), [
+      message("next", "one"),
+      message("next", "two"),
+    ]);
+    assert.deepEqual(results, [{ ok: true }, { ok: true }]);
+    assert.deepEqual(await drain(next, 2), ["one", "two"]);
+    await until(() => isEmpty(work, "work"), "the input is gone");
+  });
 
   define(
-    `${name}: complete() settles nothing while an entry fails; a second call with the failed ones does`,
-    open,
+    "complete() settles nothing while an entry fails; a second call with the failed ones does",
     async ({ queue, transport }) => {
       const [work, next] = [await queue("work"), await queue("next")];
       await put(work, "work", "input");
@@ -58,8 +44,7 @@ export function settling(name: string, open: OpenSubject): void {
   );
 
   define(
-    `${name}: complete() with a failed entry leaves the input to be delivered again`,
-    open,
+    "complete() with a failed entry leaves the input to be delivered again",
     async ({ queue }) => {
       const work = await queue("work");
       await put(work, "work", "input");
@@ -72,32 +57,27 @@ export function settling(name: string, open: OpenSubject): void {
     },
   );
 
-  define(
-    `${name}: release() gives the message back, its deliveries counted`,
-    open,
-    async ({ queue }) => {
-      const work = await queue("work");
-      await put(work, "work", "again", "other");
-      const first = await takeOne(work);
-      assert.equal(textOf(first), "again");
-      if (first.deliveries !== undefined) assert.equal(first.deliveries, 1);
-      await first.release();
-      const texts = new Set<string>();
-      for (let i = 0; i < 2; i++) {
-        const next = await takeOne(work);
-        texts.add(textOf(next));
-        if (textOf(next) === "again" && next.deliveries !== undefined) {
-          assert.equal(next.deliveries, 2);
-        }
-        await work.complete(next, []);
+  define("release() gives the message back, its deliveries counted", async ({ queue }) => {
+    const work = await queue("work");
+    await put(work, "work", "again", "other");
+    const first = await takeOne(work);
+    assert.equal(textOf(first), "again");
+    if (first.deliveries !== undefined) assert.equal(first.deliveries, 1);
+    await first.release();
+    const texts = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      const next = await takeOne(work);
+      texts.add(textOf(next));
+      if (textOf(next) === "again" && next.deliveries !== undefined) {
+        assert.equal(next.deliveries, 2);
       }
-      assert.deepEqual([...texts].sort(), ["again", "other"]);
-    },
-  );
+      await work.complete(next, []);
+    }
+    assert.deepEqual([...texts].sort(), ["again", "other"]);
+  });
 
   define(
-    `${name}: DeliveryLost is what a second settling gets, and it changes nothing`,
-    open,
+    "DeliveryLost is what a second settling gets, and it changes nothing",
     async ({ queue }) => {
       const work = await queue("work");
       const next = await queue("next");
@@ -114,10 +94,8 @@ export function settling(name: string, open: OpenSubject): void {
   );
 
   define(
-    `${name}: DeliveryLost is what settling gets after somebody else was given the message`,
-    open,
+    "DeliveryLost is what settling gets after somebody else was given the message",
     async (subject) => {
-      if (subject.seize === undefined) return;
       const work = await subject.queue("work");
       await put(work, "work", "mine?");
       const lost = await takeOne(work);
@@ -135,8 +113,7 @@ export function settling(name: string, open: OpenSubject): void {
   );
 
   define(
-    `${name}: deadLetter() keeps body and reason until they are discarded`,
-    open,
+    "deadLetter() keeps body and reason until they are discarded",
     async ({ queue, reopen }) => {
       const work = await queue("work");
       await put(work, "work", "bad one", "bad two");
@@ -156,7 +133,7 @@ export function settling(name: string, open: OpenSubject): void {
     },
   );
 
-  define(`${name}: deadLetters().replay() puts a message back once`, open, async ({ queue }) => {
+  define("deadLetters().replay() puts a message back once", async ({ queue }) => {
     const work = await queue("work");
     await put(work, "work", "retry me");
     await (await takeOne(work)).deadLetter("handler was wrong");

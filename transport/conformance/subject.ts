@@ -9,8 +9,8 @@ export interface Subject {
   readonly reopen: () => Promise<Transport>;
   /** The settings with which a child process opens the same broker. */
   readonly env: Readonly<Record<string, string>>;
-  /** Has the broker give away what `transport` holds, as if it had hung; absent: cannot be done. */
-  readonly seize?: () => Promise<void>;
+  /** Has the broker give away what `transport` holds, as if it had hung or been cut off. */
+  readonly seize: () => Promise<void>;
   /** How long a broker that waits for signs of life waits, in ms, where it is short enough to test. */
   readonly leaseMs?: number;
   /** Removes everything; the suite has closed `transport` and what it reopened. */
@@ -19,6 +19,21 @@ export interface Subject {
 
 /** Makes a {@linkcode Subject}; `shortLease` asks for the shortest `leaseMs` that works. */
 export type OpenSubject = (options: { shortLease: boolean }) => Promise<Subject>;
+
+/** What a case needs that not every transport has. */
+export interface CaseOptions {
+  /** A broker that waits for signs of life, with the shortest `leaseMs` that works. */
+  readonly lease?: boolean;
+  /** A broker that keeps messages in order. */
+  readonly order?: boolean;
+}
+
+/** Adds a case: a promise, and the proof that it is kept. */
+export type Define = (
+  promise: string,
+  prove: (bench: Bench) => Promise<void>,
+  options?: CaseOptions,
+) => void;
 
 /** A subject that closes what a case opens. */
 export interface Bench extends Subject {
@@ -29,36 +44,33 @@ export interface Bench extends Subject {
 /** Longest wait for anything, in ms. */
 export const PATIENCE_MS = 20_000;
 
-/** Registers a case. */
-export function define(
-  title: string,
+/** Runs one case on a subject of its own. */
+export async function runCase(
   open: OpenSubject,
-  run: (bench: Bench) => Promise<void>,
-  { shortLease = false } = {},
-): void {
-  Deno.test(title, async () => {
-    const subject = await open({ shortLease });
-    const opened: Transport[] = [subject.transport];
-    const bench: Bench = {
-      ...subject,
-      queue: async (actor) => {
-        const queue = subject.transport.queue(actor);
-        await queue.declare(actor);
-        return queue;
-      },
-      reopen: async () => {
-        const transport = await subject.reopen();
-        opened.push(transport);
-        return transport;
-      },
-    };
-    try {
-      await run(bench);
-    } finally {
-      for (const transport of opened) await transport.close();
-      await subject.remove();
-    }
-  });
+  prove: (bench: Bench) => Promise<void>,
+  { lease: shortLease = false }: CaseOptions,
+): Promise<void> {
+  const subject = await open({ shortLease });
+  const opened: Transport[] = [subject.transport];
+  const bench: Bench = {
+    ...subject,
+    queue: async (actor) => {
+      const queue = subject.transport.queue(actor);
+      await queue.declare(actor);
+      return queue;
+    },
+    reopen: async () => {
+      const transport = await subject.reopen();
+      opened.push(transport);
+      return transport;
+    },
+  };
+  try {
+    await prove(bench);
+  } finally {
+    for (const transport of opened) await transport.close();
+    await subject.remove();
+  }
 }
 
 /** A message of a few letters. */
@@ -120,7 +132,7 @@ export async function take(queue: Queue, count: number): Promise<Delivery[]> {
 /** Receives and settles so many messages; answers their texts. */
 export async function drain(queue: Queue, count: number): Promise<string[]> {
   const deliveries = await take(queue, count);
-  for (const delivery of deliveries) await queue.complete(delivery, []);
+  await Promise.all(deliveries.map((delivery) => queue.complete(delivery, [])));
   return deliveries.map(textOf);
 }
 

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { conformance } from "../conformance.ts";
+import { FACTS } from "../conformance/facts.ts";
 import { openSqliteTransport } from "./open.ts";
 
 conformance("sqlite", async ({ shortLease }) => {
@@ -28,4 +29,4 @@ conformance("sqlite", async ({ shortLease }) => {
     },
     remove: () => Deno.remove(folder, { recursive: true }),
   };
-});
+}, FACTS.sqlite);

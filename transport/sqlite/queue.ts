@@ -32,6 +32,8 @@ function failAll(out: readonly Outgoing[], error: unknown): SendResult[] {
 /** {@linkcode Queue} on a file. */
 export class SqliteQueue implements Queue {
   readonly maxMessageBytes: number;
+  /** A file that cannot be used shows when it is used. */
+  readonly trouble = undefined;
   readonly #engine: Engine;
   readonly #actor: string;
   #consumers: Consumer[] = [];

@@ -1,0 +1,183 @@
+/**
+ * One channel that consumes from one queue. A tag means something on its channel only, so a
+ * delivery belongs to its session and is lost with it.
+ *
+ * A consumer's prefetch cannot be changed and a quorum queue knows no other limit, so the limit is
+ * raised by another consumer on the channel, which keeps the order, and lowered by ending them all.
+ */
+
+import type { Channel, ConsumeMessage } from "amqplib";
+
+/** A delivery as a session knows it. */
+export interface Held {
+  readonly message: ConsumeMessage;
+}
+
+/** What arrives at a session. */
+export interface SessionEvents {
+  /** A message came; to be added to `unsettled`. */
+  message(message: ConsumeMessage, session: Session): void;
+  /** A delivery is about to be settled: the time to lower the limit, if it is to be lowered. */
+  settling(session: Session): void;
+  /** Something changed: a delivery was settled, the session ended. */
+  changed(): void;
+}
+
+/** A channel with its consumers. */
+export class Session {
+  readonly startedAt = performance.now();
+  /** Deliveries that are neither settled nor lost. */
+  readonly unsettled = new Set<Held>();
+  /** Prefetch of each consumer by its tag. */
+  readonly #windows = new Map<string, number>();
+  #granted = 0;
+  /** Tags of consumers that were ended, and how many of their deliveries are unsettled. */
+  readonly #ended = new Set<string>();
+  #orphans = 0;
+  #grewAt = -Infinity;
+  #growing: Promise<void> | undefined;
+  #shrinking: Promise<void> | undefined;
+  #state: "open" | "ending" | "closed" = "open";
+  #why = "it was closed";
+
+  constructor(
+    private readonly channel: Channel,
+    private readonly queue: string,
+    private readonly events: SessionEvents,
+  ) {
+    channel.on("error", (error) => this.#why = error.message);
+    channel.on("close", () => this.#closed());
+  }
+
+  /** Whether it can take messages. */
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether what it delivered can be settled. */
+  get alive(): boolean {
+    return this.#state !== "closed";
+  }
+
+  /** Why it takes no more messages. */
+  get whyEnded(): string {
+    return this.#why;
+  }
+
+  /** The most that the broker may give us at once, and what it gave before that was lowered. */
+  get allowed(): number {
+    return this.#granted + this.#orphans;
+  }
+
+  /** Whether any consumer is there. */
+  get consuming(): boolean {
+    return this.#granted > 0;
+  }
+
+  /** When `grow` was last called, as `performance.now()`. */
+  get grewAt(): number {
+    return this.#grewAt;
+  }
+
+  /** Takes so many more at once. Rejects as the library does. */
+  grow(count: number): Promise<void> {
+    return this.#growing = this.#grow(count);
+  }
+
+  async #grow(count: number): Promise<void> {
+    this.#grewAt = performance.now();
+    if (this.#orphans === 0) this.#ended.clear();
+    await this.channel.prefetch(count);
+    const { consumerTag } = await this.channel.consume(this.queue, (message) => {
+      if (message !== null) return this.events.message(message, this);
+      this.#why = "the broker cancelled the consumer";
+      this.#windows.clear();
+      void this.end();
+    });
+    this.#windows.set(consumerTag, count);
+    this.#granted += count;
+    this.events.changed();
+  }
+
+  /** Takes no more until it is told to grow again. Rejects as the library does. */
+  shrink(): Promise<void> {
+    return this.#shrinking ??= this.#shrink().finally(() => this.#shrinking = undefined);
+  }
+
+  async #shrink(): Promise<void> {
+    await this.#growing;
+    for (const tag of [...this.#windows.keys()]) {
+      await this.channel.cancel(tag);
+      this.#windows.delete(tag);
+      this.#ended.add(tag);
+    }
+    this.#granted = 0;
+    this.#orphans = this.unsettled.size;
+    this.events.changed();
+  }
+
+  /** Takes no more messages; closes the channel when the last delivery is settled. */
+  async end(): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "ending";
+    try {
+      await this.shrink();
+      await this.#closeIfDone();
+    } catch {
+      this.#closed(); // the channel went away meanwhile, and so did its consumers
+    }
+    this.events.changed();
+  }
+
+  /** Closes the channel: the broker takes back everything that is unsettled. */
+  async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#closed();
+    try {
+      await this.channel.close();
+    } catch {
+      // it went away meanwhile, which is what is wanted
+    }
+  }
+
+  /**
+   * Sends the settling of a delivery; not before consumers that are being ended have ended, or the
+   * broker would put another message in its place.
+   */
+  settle(delivery: Held, send: (channel: Channel) => void): void {
+    this.events.settling(this);
+    if (this.#shrinking === undefined) this.#settle(delivery, send);
+    else void this.#settleAfter(this.#shrinking, delivery, send);
+  }
+
+  async #settleAfter(
+    shrinking: Promise<void>,
+    delivery: Held,
+    send: (channel: Channel) => void,
+  ): Promise<void> {
+    try {
+      await shrinking;
+      this.#settle(delivery, send);
+    } catch {
+      this.#closed(); // the channel went away, and the broker delivers the message again
+    }
+  }
+
+  #settle(delivery: Held, send: (channel: Channel) => void): void {
+    send(this.channel);
+    this.unsettled.delete(delivery);
+    if (this.#ended.has(delivery.message.fields.consumerTag)) this.#orphans--;
+    this.events.changed();
+    void this.#closeIfDone();
+  }
+
+  async #closeIfDone(): Promise<void> {
+    if (this.#state === "ending" && this.unsettled.size === 0) await this.close();
+  }
+
+  #closed(): void {
+    this.#state = "closed";
+    this.unsettled.clear();
+    this.events.changed();
+  }
+}

@@ -1,0 +1,53 @@
+/** What the tests of this transport share: an emulator, settings, a corner of it for each test. */
+
+import { readSettings } from "@asya/config";
+import { createLogger, type Logger } from "@asya/telemetry";
+import { TRANSPORT_SETTINGS, type TransportSettings } from "../settings.ts";
+
+/** The emulator's URL; each test process has its own unless the environment names one. */
+export const ENDPOINT: string = Deno.env.get("ASYA_TEST_SQS_ENDPOINT") ?? await startEmulator();
+
+// what the AWS SDK finds first
+Deno.env.set("AWS_ACCESS_KEY_ID", "test");
+Deno.env.set("AWS_SECRET_ACCESS_KEY", "test");
+
+async function startEmulator(): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", new URL("./emulator.ts", import.meta.url).pathname],
+    stdin: "piped", // closed when this process ends, however it ends
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = process.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  return new TextDecoder().decode(value).trim();
+}
+
+/** A prefix that nobody else uses. */
+export function freshPrefix(): string {
+  return `t${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
+}
+
+/** The environment of a process that uses the emulator. */
+export function environment(prefix: string, more: Record<string, string> = {}) {
+  return {
+    ASYA_TRANSPORT: "sqs",
+    ASYA_SQS_ENDPOINT: ENDPOINT,
+    ASYA_AWS_REGION: "us-east-1",
+    ASYA_SQS_VISIBILITY_TIMEOUT: "3",
+    ASYA_SQS_WAIT_TIME_SECONDS: "1",
+    ASYA_QUEUE_PREFIX: prefix,
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    ...more,
+  };
+}
+
+/** Settings as a service reads them. */
+export function settingsOf(env: Record<string, string>): TransportSettings {
+  return readSettings(TRANSPORT_SETTINGS, env);
+}
+
+/** A log for what nobody looks at. */
+export const QUIET: Logger = createLogger({ level: "error" });
