@@ -2,23 +2,38 @@
 
 import { functionHandler, type Handler } from "@asya/sidecar";
 import { ResultFolder } from "./result_folder.ts";
+import type { ResultStore } from "./result_store.ts";
 
-/** What a system actor may be given. */
-export interface CrewOptions {
-  /** Folder for results and errors (`ASYA_RESULTS_DIR`). */
-  readonly resultsDir: string;
-  /** How many envelopes may be written at once; each waits for the disk. */
-  readonly concurrency?: number;
-}
+/**
+ * How many envelopes are kept at once where nobody says otherwise: each waits for a disk or a
+ * bucket most of its time, and syncs that come together share the work.
+ */
+export const CREW_CONCURRENCY = 32;
+
+/** What a system actor may be given: where results and errors go, a folder or any other store. */
+export type CrewOptions =
+  & ({ readonly resultsDir: string } | { readonly results: ResultStore })
+  & {
+    /** How many envelopes may be written at once. Default {@linkcode CREW_CONCURRENCY}. */
+    readonly concurrency?: number;
+  };
 
 /** Keeps the envelope; the sidecar then reports it as final and only after both acknowledges it. */
 function endActor(actor: string) {
-  return ({ resultsDir, concurrency = 8 }: CrewOptions): Handler => {
-    const results = new ResultFolder(resultsDir);
-    return functionHandler(concurrency, async ({ envelope }) => {
-      await results.keep(actor, envelope);
+  return (options: CrewOptions): Handler => {
+    const { concurrency = CREW_CONCURRENCY } = options;
+    const store = "results" in options ? options.results : new ResultFolder(options.resultsDir);
+    const handler = functionHandler(concurrency, async ({ envelope, signal }) => {
+      await store.keep(actor, envelope, signal);
       return { frames: [] };
     });
+    return {
+      ...handler,
+      async close() {
+        await handler.close();
+        store.close();
+      },
+    };
   };
 }
 

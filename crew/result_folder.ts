@@ -5,6 +5,7 @@
 
 import { encodeEnvelope, encodeId, type Envelope } from "@asya/envelope";
 import { FolderSync } from "./folder_sync.ts";
+import type { ResultStore } from "./result_store.ts";
 
 /** The name of an envelope's file, without its folder; unique per id and safe on every system. */
 export function resultName(id: string): string {
@@ -12,7 +13,7 @@ export function resultName(id: string): string {
 }
 
 /** A store of finished envelopes, one folder an end actor. */
-export class ResultFolder {
+export class ResultFolder implements ResultStore {
   readonly #syncs = new Map<string, FolderSync>();
 
   /** Results go below `folder`, which is made when it is missing. */
@@ -43,6 +44,9 @@ export class ResultFolder {
       await removeIfThere(draft);
     }
   }
+
+  /** There is nothing to let go of. */
+  close(): void {}
 
   async #open(actor: string): Promise<FolderSync> {
     const known = this.#syncs.get(actor);
