@@ -37,12 +37,14 @@ function foldHops(updates: readonly Update[]): Hop[] {
   const open = new Map<number, Hop>();
   for (const update of inOrder(updates)) {
     const { envelope_state: state, current_actor_idx: index, actors = [], attempt = 1 } = update;
+    const { duration_ms: took } = update;
     if (state === undefined || index === undefined) continue;
     const at = Date.parse(update.timestamp);
+    const calledAt = took === undefined ? undefined : at - took;
     let hop = open.get(index);
     if (hop === undefined) {
       const actor = actors[index] ?? `actor ${index}`;
-      hop = { actor, index, startedAt: at, actors, deliveries: 0, attempt };
+      hop = { actor, index, startedAt: calledAt ?? at, actors, deliveries: 0, attempt };
       open.set(index, hop);
       hops.push(hop);
     }
@@ -56,6 +58,7 @@ function foldHops(updates: readonly Update[]): Hop[] {
       hop.calledAt ??= at; // said again while it works
     } else if (state === "completed") {
       hop.completedAt = at;
+      if (calledAt !== undefined) hop.calledAt ??= calledAt; // a fast call tells of its end only
       open.delete(index);
     }
   }

@@ -13,6 +13,8 @@ export interface Update {
   readonly envelope_state?: string;
   /** Number of the attempt at the actor, where it is not the first. */
   readonly attempt?: number;
+  /** Of a `completed`: how long the handler took, in milliseconds. */
+  readonly duration_ms?: number;
   readonly timestamp: string;
 }
 

@@ -39,6 +39,7 @@ const progressSchema = z.object({
   actors: actors.nullish(),
   current_actor_idx: index.nullish(),
   message: text.nullish(),
+  duration_ms: z.number().min(0).nullish(),
 });
 
 const finalSchema = z.object({
@@ -100,7 +101,7 @@ export function readProgress(members: ReportMembers): Reported<ProgressReport> {
   const report = {
     status,
     actorIdx: progress.current_actor_idx ?? 0,
-    ...present({ actors, message, attempt, at }),
+    ...present({ actors, message, attempt, at, durationMs: progress.duration_ms }),
   };
   return { report, parentId: progress.parent_id ?? undefined };
 }
@@ -149,11 +150,13 @@ export class Reports {
   /**
    * A progress report. Of an id that is not known but whose parent is, it creates the child.
    *
-   * @param late what to do when the state is final: nothing, or keep it as history
+   * @param late what to do when the state is final: nothing, as for a sidecar of 0.1.x, or keep it
+   * as history
    * @throws EnvelopeError msg_parsing_error, StoreUnavailable
    */
   async progress(id: string, members: ReportMembers, late: "refuse" | "keep"): Promise<Applied> {
-    const { report, parentId } = readProgress(members);
+    const { report: read, parentId } = readProgress(members);
+    const report = { ...read, advanced: late === "refuse" };
     return await this.#apply(id, parentId, { ...report, current: report.actorIdx }, (record) => {
       const change = progressed(record, report, this.#now());
       return change ?? (late === "keep" ? recalled(record, report, this.#now()) : undefined);

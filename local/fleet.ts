@@ -16,6 +16,8 @@ import type { ActorPhase, ActorState } from "./table.ts";
 /** What all of them share. */
 export interface FleetOptions {
   readonly machine: Machine;
+  /** Variables with which a sidecar reaches `transport`. */
+  readonly carrier: Readonly<Record<string, string>>;
   readonly transport: Transport;
   readonly gateway: Pick<LocalGateway, "url" | "fetch">;
   readonly screen: Screen;
@@ -140,10 +142,9 @@ export class Fleet {
         const handler = make({ resultsDir: state.results });
         const start = () => Promise.resolve({ handler, close: () => handler.close() });
         const settings = readSidecarSettings({
+          ...this.#options.carrier,
           ASYA_ACTOR_NAME: name,
           ASYA_IS_END_ACTOR: "true",
-          ASYA_TRANSPORT: "sqlite",
-          ASYA_SQLITE_PATH: state.database,
           ASYA_CONCURRENCY: String(handler.concurrency),
           ASYA_GATEWAY_URL: this.#options.gateway.url,
         });

@@ -6,7 +6,8 @@
 
 import { resolve } from "node:path";
 import type { Logger } from "@asya/telemetry";
-import { type DeadLetters, openSqliteTransport } from "@asya/transport";
+import type { DeadLetters } from "@asya/transport";
+import { carrierEnv, openCarrier } from "./carrier.ts";
 import { Fleet } from "./fleet.ts";
 import { serveGateway } from "./gateway.ts";
 import type { Machine } from "./handler.ts";
@@ -63,6 +64,8 @@ export interface Local extends AsyncDisposable {
   tools(): readonly string[];
   /** Writes a line to the console, above the table where there is one. */
   say(line: string): void;
+  /** The broker that carries the envelopes: `sqlite` is the embedded one. */
+  readonly transport: string;
   /** What the actor could not be given. */
   deadLetters(actor: string): DeadLetters;
   /** Drains, ends every process, closes everything. Safe to call twice; `await using` does it. */
@@ -91,11 +94,12 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const dir = await realDir(options.dir);
   const state = statePaths(dir);
   const sockets = socketRoot(dir, env);
+  const carrier = carrierEnv(env, state.database);
   const around: Surroundings = {
     dir,
     state,
     env,
-    sidecar: { ASYA_TRANSPORT: "sqlite", ASYA_SQLITE_PATH: state.database },
+    sidecar: carrier,
     socketFolder: (actor) => socketFolder(sockets, actor),
   };
   let found: Promise<Python> | undefined;
@@ -116,7 +120,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   const screen = openScreen(options.console ?? "none", states, options.output);
   cleanup.defer(() => screen.close());
   const log = options.log ?? screenLogger(screen, env);
-  const transport = openSqliteTransport({ path: state.database, log });
+  const transport = await openCarrier(carrier, log);
   cleanup.defer(() => transport.close());
   const gateway = await serveGateway({
     port: options.port ?? 8080,
@@ -128,7 +132,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   cleanup.defer(() => gateway.close());
   const kinds = [...project.actors.values()].map(({ plan }) => plan.handler.kind);
   if (kinds.includes("python")) await machine.python();
-  const running = new Fleet({ machine, transport, gateway, screen, log });
+  const running = new Fleet({ machine, carrier, transport, gateway, screen, log });
   fleet = running;
   cleanup.defer(() => running.stop());
   const { actors: names } = running.apply(project);
@@ -156,6 +160,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     send: (actors, payload) => sendEnvelope({ transport, gateway, actors, payload }),
     say: (line) => screen.line(line),
     tools: () => [...tools.keys()],
+    transport: transport.name,
     deadLetters: (actor) => transport.queue(actor).deadLetters(actor),
     stop,
     [Symbol.asyncDispose]: stop,

@@ -1,4 +1,5 @@
 /** Actors on this machine, without a cluster: the same YAML, one command. @module */
+export { carrierEnv, openCarrier } from "./carrier.ts";
 export { declaredActors } from "./folder.ts";
 export { LocalError, type LocalErrorCode } from "./error.ts";
 export { type Local, type LocalOptions, startLocal } from "./local.ts";

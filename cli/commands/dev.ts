@@ -36,6 +36,7 @@ export const dev: Command = {
   examples: [
     ["dev examples/hello", "run every actor in the folder; Ctrl-C stops"],
     ["dev . --port 0", "with the gateway on any free port"],
+    ["dev .", "on a broker, where ASYA_TRANSPORT and its address are in the environment"],
   ],
   options: {
     port: { type: "string", value: "N", help: "of the gateway on 127.0.0.1 (default: 8080)" },
@@ -51,7 +52,8 @@ export const dev: Command = {
       console: live ? "live" : "lines",
       env: io.env,
     });
-    local.say(`gateway ${local.url}   results ${relative(Deno.cwd(), local.resultsDir)}`);
+    const broker = local.transport === "sqlite" ? "" : `   queues ${local.transport}`;
+    local.say(`gateway ${local.url}   results ${relative(Deno.cwd(), local.resultsDir)}${broker}`);
     const [tool] = local.tools();
     if (tool !== undefined) local.say(`try: asya call ${tool} --dir ${dir} --wait`);
     void tellReady(local, began, io.interrupted);

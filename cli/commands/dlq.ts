@@ -4,7 +4,7 @@ import type { DeadLetter, Transport } from "@asya/transport";
 import { declaredActors } from "@asya/local";
 import { type Command, CommandError, COMMON, type Input, type Io, UsageError } from "../command.ts";
 import { folderOf, samePlace } from "../gateway_client.ts";
-import { openQueueFile } from "../queue_file.ts";
+import { openQueues } from "../queues.ts";
 
 const MOST = 1_000;
 
@@ -97,7 +97,7 @@ export const dlq: Command = {
     const [name = "", ...args] = input.positionals;
     const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
     if (!verb) throw new UsageError(`dlq needs one of ${Object.keys(VERBS).join(", ")}`);
-    const transport = await openQueueFile(input);
+    const transport = await openQueues(input, io);
     try {
       return await verb(transport, args, input, io);
     } finally {

@@ -3,7 +3,7 @@
 import { findRunning, sendEnvelope } from "@asya/local";
 import { type Command, COMMON, UsageError } from "../command.ts";
 import { folderOf, samePlace } from "../gateway_client.ts";
-import { openQueueFile } from "../queue_file.ts";
+import { openQueues } from "../queues.ts";
 
 /** The command. */
 export const send: Command = {
@@ -18,7 +18,7 @@ export const send: Command = {
   async run(input, io) {
     const [route, payload = "{}", ...more] = input.positionals;
     if (route === undefined || more.length > 0) throw new UsageError("give a route and a payload");
-    const transport = await openQueueFile(input);
+    const transport = await openQueues(input, io);
     try {
       const running = await findRunning(folderOf(input));
       const id = await sendEnvelope({

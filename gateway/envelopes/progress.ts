@@ -28,6 +28,10 @@ export interface ProgressReport {
   readonly attempt?: number;
   /** When it happened, in milliseconds since 1970. */
   readonly at?: number;
+  /** Of a `completed`: how long the handler took. */
+  readonly durationMs?: number;
+  /** The sidecar may be of 0.1.x: see {@linkcode workedIdx}. */
+  readonly advanced?: boolean;
 }
 
 /** An envelope is not done before its end actor says so. */
@@ -40,7 +44,8 @@ const HIGHEST_OPEN_PERCENT = 99;
  */
 function workedIdx(record: EnvelopeRecord, report: ProgressReport, total: number): number {
   const { actorIdx: idx, status } = report;
-  const advanced = status === "completed" && idx > record.currentActorIdx && idx > record.current;
+  const advanced = report.advanced && status === "completed" && idx > record.currentActorIdx &&
+    idx > record.current;
   return Math.min(advanced ? idx - 1 : idx, total - 1);
 }
 
@@ -103,6 +108,7 @@ function hopUpdate(
     current_actor_idx: idx,
     envelope_state: report.status,
     attempt: report.attempt,
+    duration_ms: report.durationMs,
     timestamp: timestamp(happenedAt(report.at, now)),
   });
   return { kind: "update", final: false, data };
