@@ -11,9 +11,15 @@ const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>
   plugins: () => import("./plugins_bench.ts"),
   gateway: () => import("./gateway_bench.ts"),
   system: () => import("./system_bench.ts"),
+  broker: () => import("./broker_bench.ts"),
+  soak: () => import("./broker/soak.ts"),
 };
+/** Takes ten minutes: only when it is asked for. */
+const ON_REQUEST = ["soak"];
 
-const asked = Deno.args.length > 0 ? Deno.args : Object.keys(SUITES);
+const asked = Deno.args.length > 0
+  ? Deno.args
+  : Object.keys(SUITES).filter((name) => !ON_REQUEST.includes(name));
 const unknown = asked.filter((name) => !(name in SUITES));
 if (unknown.length > 0) {
   console.error(
