@@ -76,17 +76,41 @@ function escapeEnd(json: Uint8Array, at: number): number {
   }
 }
 
+/** So many bytes of a string are looked at one by one before it is worth while to take four. */
+const SHORT = 32;
+const EVERY_BYTE = 0x01010101;
+const HIGH_BITS = 0x80808080 | 0;
+
+/** Whether any of four bytes is a quote, a backslash or a control character. */
+function isSpecial(word: number): boolean {
+  const quote = word ^ (QUOTE * EVERY_BYTE);
+  const backslash = word ^ (BACKSLASH * EVERY_BYTE);
+  // Each term is set in the high bit of a byte that is 0, 0 and below 0x20.
+  return (((quote - EVERY_BYTE) & ~quote | (backslash - EVERY_BYTE) & ~backslash |
+    (word - 0x20 * EVERY_BYTE) & ~word) & HIGH_BITS) !== 0;
+}
+
 /** Index behind the string whose opening quote is at `at`. */
 export function stringEnd(json: Uint8Array, at: number): number {
   if (json[at] !== QUOTE) throw syntaxError(json, at, "a string");
-  const { length } = json;
+  const { length, buffer, byteOffset } = json;
+  let words: Int32Array | undefined;
   at++;
   while (at < length) {
-    const byte = json[at]!;
-    if (byte === QUOTE) return at + 1;
-    if (byte === BACKSLASH) at = escapeEnd(json, at);
-    else if (byte >= 0x20) at++;
-    else throw syntaxError(json, at, "no control character in a string");
+    // To where words of four bytes begin.
+    const end = Math.min(length, (byteOffset + at + SHORT & ~3) - byteOffset);
+    while (at < end) {
+      const byte = json[at]!;
+      if (byte === QUOTE) return at + 1;
+      if (byte === BACKSLASH) at = escapeEnd(json, at);
+      else if (byte >= 0x20) at++;
+      else throw syntaxError(json, at, "no control character in a string");
+    }
+    if (at !== end || at === length) continue; // an escape went further
+    words ??= new Int32Array(buffer, 0, byteOffset + length >> 2);
+    let word = byteOffset + at >> 2;
+    while (word < words.length && !isSpecial(words[word]!)) word++;
+    at = 4 * word - byteOffset;
   }
   throw syntaxError(json, length, "the end of a string");
 }
@@ -111,6 +135,8 @@ function numberEnd(json: Uint8Array, at: number): number {
 }
 
 function scalarEnd(json: Uint8Array, at: number): number {
+  const byte = json[at];
+  if (byte !== undefined && byte >= ZERO && byte <= NINE) return numberEnd(json, at);
   for (const word of NO_NUMBERS) {
     if (!startsWith(json, at, word)) continue;
     const shown = new TextDecoder().decode(word);
@@ -119,10 +145,7 @@ function scalarEnd(json: Uint8Array, at: number): number {
       `invalid JSON at byte ${at}: ${shown} is no value`,
     );
   }
-  const byte = json[at];
-  if (byte === MINUS || (byte !== undefined && byte >= ZERO && byte <= NINE)) {
-    return numberEnd(json, at);
-  }
+  if (byte === MINUS) return numberEnd(json, at);
   for (const word of LITERALS) if (startsWith(json, at, word)) return at + word.length;
   throw syntaxError(json, at, "a value");
 }
