@@ -32,6 +32,7 @@ class DyingQueue implements Queue {
     for await (const delivery of this.queue.receive(o)) {
       yield {
         body: delivery.body,
+        lost: delivery.lost,
         ...delivery.deliveries === undefined ? {} : { deliveries: delivery.deliveries },
         release: () => this.#step(() => delivery.release()),
         deadLetter: (reason) => this.#step(() => delivery.deadLetter(reason)),

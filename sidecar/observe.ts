@@ -20,6 +20,8 @@ import type { Settled } from "./settle.ts";
 /** Watches one sidecar at work. */
 export class Observer {
   #refused = false;
+  /** Why an end actor cannot do its work now. */
+  #endTrouble: string | undefined;
   #undeclared = false;
 
   /**
@@ -31,6 +33,7 @@ export class Observer {
     private readonly metrics: Metrics,
     private readonly reporter: Reporter | undefined,
     private readonly log: Logger,
+    private readonly endActor: boolean = false,
   ) {}
 
   /** A delivery came. */
@@ -72,10 +75,14 @@ export class Observer {
     this.metrics.processed(result, seconds);
     const fields = { id: input?.id, result, ms: Math.round(seconds * 1e5) / 100 };
     const { failed } = plan;
-    if (failed === undefined) return this.log.debug("envelope done", fields);
+    if (failed === undefined) {
+      this.#endWorks();
+      return this.log.debug("envelope done", fields);
+    }
     this.metrics.failed(failed.reason);
     const { code, type, message } = failed.failure;
     const more = { code, type, reason: message, attempt: input?.status?.attempt ?? 1 };
+    if (this.endActor && result === "retried") return this.#endWaits(message, fields);
     const what = plan.kind === "bury" ? "body dead-lettered" : "envelope failed";
     this.log.warn(what, { ...fields, ...more, bytes: delivery.body.length });
   }
@@ -85,6 +92,22 @@ export class Observer {
     this.metrics.over();
     if (settled === "lost") this.metrics.lost();
     else this.metrics.released();
+  }
+
+  /** No envelope has failed: its end waits for a store or a gateway, and so do all the others. */
+  #endWaits(reason: string, fields: Readonly<Record<string, unknown>>): void {
+    const tell = this.#endTrouble === undefined ? this.log.warn : this.log.debug;
+    this.#endTrouble = reason;
+    tell("what has ended cannot be kept or told now; trying again until it works", {
+      ...fields,
+      reason,
+    });
+  }
+
+  #endWorks(): void {
+    if (this.#endTrouble === undefined) return;
+    this.#endTrouble = undefined;
+    this.log.info("what has ended is kept and told again");
   }
 
   /** The gateway does not accept our token: told once. */

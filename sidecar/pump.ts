@@ -301,6 +301,12 @@ export class Pump {
   #dispatch(): void {
     const limit = this.o.concurrency();
     for (let job = this.#waiting[0]; job !== undefined; job = this.#waiting[0]) {
+      if (job.delivery.lost) { // it comes again, here or elsewhere
+        this.#waiting.shift();
+        this.o.observer.released("lost");
+        this.#over(job);
+        continue;
+      }
       if (this.#pull.signal.aborted || this.#calls.size >= limit) return;
       if (this.#calls.size > 0 && (this.#runsAlone(job) || this.#aloneRuns())) return;
       this.#waiting.shift();

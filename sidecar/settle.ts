@@ -95,18 +95,25 @@ export class Settler {
         const { settled, error } = await step().catch(asStep);
         if (settled) return "settled";
         if (error === undefined) continue;
-        if (!told) log.warn("cannot settle now; the delivery is kept and tried again", { error });
+        if (!told) this.#tellStuck(error);
         told = true;
         troubles.set(delivery, error.message);
         if (!await backoff.wait(signal)) return "kept";
       }
     } catch (error) {
       if (!(error instanceof DeliveryLost)) throw error;
-      log.warn("the delivery was given to somebody else before it was settled", { error });
+      log.debug("the delivery was given to somebody else before it was settled", { error });
       return "lost";
     } finally {
       troubles.clear(delivery);
     }
+  }
+
+  /** An outage is one piece of news, however many deliveries it holds up. */
+  #tellStuck(error: TransportError): void {
+    const { troubles, log } = this.o;
+    const tell = troubles.first === undefined ? log.warn : log.debug;
+    tell("cannot settle now; what is in hand is kept and tried again", { error });
   }
 
   /** One round: sends what is left, replaces what can be replaced, settles if nothing is left. */

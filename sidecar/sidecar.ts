@@ -119,7 +119,7 @@ class RunningSidecar implements Sidecar {
       onDropped: (count) => metrics.reportsDropped(count),
       onCancelled: (ids) => this.#pump.cancel(ids),
     });
-    const observer = this.#observer = new Observer(actor, metrics, reporter, log);
+    const observer = this.#observer = new Observer(actor, metrics, reporter, log, endActor);
     const maxBytes = Math.min(settings.maxMessageBytes ?? Infinity, queue.maxMessageBytes);
     const common = { queue, rules: settings, metrics, troubles, log, now };
     const settler = new Settler({ ...common, maxBytes, signal });

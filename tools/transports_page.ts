@@ -13,9 +13,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 export function transportsPage(): string {
   const names = TRANSPORTS.map((name) => `\`${name}\``);
   const facts = TRANSPORTS.map((name) => FACTS[name]);
-  const promises = cases().map(({ promise, lease }) => [
+  const promises = cases().map(({ promise, lease, order }) => [
     promise,
-    ...facts.map((one) => lease && !one.lease ? "does not apply" : "yes"),
+    ...facts.map((one) => lease && !one.lease || order && !one.order ? "does not apply" : "yes"),
   ]);
   return [
     "# Transports\n",

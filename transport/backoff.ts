@@ -4,7 +4,7 @@
 export class Backoff {
   #next: number;
 
-  /** @param firstMs the first pause; @param longestMs the longest one */
+  /** `firstMs`: the first pause; `longestMs`: the longest one. */
   constructor(private readonly firstMs: number, private readonly longestMs: number) {
     this.#next = firstMs;
   }

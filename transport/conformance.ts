@@ -34,10 +34,10 @@ export function cases(): Case[] {
 export function conformance(
   name: string,
   subjects: OpenSubject | { readonly skip: string },
-  has: { readonly lease: boolean; readonly order?: boolean },
+  has: { readonly lease: boolean; readonly order: boolean },
 ): void {
   for (const { promise, prove, lease = false, order = false } of cases()) {
-    if (lease && !has.lease || order && has.order === false) continue;
+    if (lease && !has.lease || order && !has.order) continue;
     if ("skip" in subjects) {
       const title = `${name}: ${promise} (skipped: ${subjects.skip})`;
       Deno.test({ name: title, ignore: true, fn() {} });

@@ -26,6 +26,8 @@ export interface Delivery {
   readonly body: Uint8Array;
   /** How often the broker has delivered this message, from 1; absent where the broker does not know. */
   readonly deliveries?: number;
+  /** Whether it is known that settling it will be in vain: somebody else has it, or will have it. */
+  readonly lost: boolean;
   /**
    * Gives the message back, to be delivered again soon: as soon as the broker can be reached, if
    * that is not now.

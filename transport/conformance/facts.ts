@@ -6,6 +6,8 @@ import type { TransportName } from "../settings.ts";
 export interface Facts {
   /** Whether a message comes back whose holder gives no sign of life for a set time. */
   readonly lease: boolean;
+  /** Whether messages come in the order in which they were sent. */
+  readonly order: boolean;
   /** By the heading of a row. */
   readonly rows: Readonly<Record<Row, string>>;
   /** Brokers that the suite is run against on every change, and those that it never was. */
@@ -34,6 +36,7 @@ export type Row = typeof ROWS[number];
 export const FACTS: Readonly<Record<TransportName, Facts>> = {
   sqlite: {
     lease: true,
+    order: true,
     rows: {
       "order": "as committed, but for what is released, delayed or redelivered",
       "delivery": "at least once; sending and settling are one transaction",
@@ -51,6 +54,7 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
   },
   rabbitmq: {
     lease: false,
+    order: true,
     rows: {
       "order": "as confirmed, but for what is released, delayed or redelivered",
       "delivery": "at least once: every message confirmed, then the input acknowledged",
@@ -68,6 +72,7 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
   },
   sqs: {
     lease: true,
+    order: false,
     rows: {
       "order": "roughly as sent: standard queues promise none",
       "delivery": "at least once: every message accepted, then the input deleted",

@@ -68,7 +68,17 @@ export function processes(define: Define): void {
     await put(work, "work", ...texts);
     const children = [0, 1].map(() => start(subject, "relay", "work", "done", "10"));
     try {
-      const seen = await drain(done, texts.length);
+      const seen: string[] = [];
+      const settled: Promise<unknown>[] = [];
+      const stop = new AbortController();
+      const counting = (async () => {
+        for await (const d of done.receive({ prefetch: () => 100, signal: stop.signal })) {
+          settled.push(done.complete(d, []));
+          if (seen.push(textOf(d)) === texts.length) stop.abort();
+        }
+      })();
+      await soon(counting, `${texts.length} messages`).finally(() => stop.abort());
+      await Promise.all(settled);
       assert.deepEqual(seen.sort(), texts.sort());
       const { ready } = await done.depth("done");
       assert.equal(ready, 0, "more messages came than were sent");

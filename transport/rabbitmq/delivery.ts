@@ -24,6 +24,10 @@ export class HeldDelivery implements Delivery {
     else if (!message.fields.redelivered) this.deliveries = 1;
   }
 
+  get lost(): boolean {
+    return !this.session.alive;
+  }
+
   /** Whether settling it now would reach this very message. */
   get held(): boolean {
     return !this.#settled && this.session.alive;

@@ -127,7 +127,9 @@ export class Link {
       return explain(error, this.address);
     }
     const ended = Promise.withResolvers<string>();
-    model.on("error", (error) => ended.resolve(explain(error, this.address)));
+    model.on("error", ({ message }) => {
+      ended.resolve(`the connection to ${this.address.shown} was lost: ${message}`);
+    });
     model.on("close", () => ended.resolve(`the connection to ${this.address.shown} was closed`));
     model.on("handler-error", (error) => this.log.error("a handler of events failed", { error }));
     model.on("blocked", (reason) => {

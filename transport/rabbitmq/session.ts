@@ -38,7 +38,7 @@ export class Session {
   #growing: Promise<void> | undefined;
   #shrinking: Promise<void> | undefined;
   #state: "open" | "ending" | "closed" = "open";
-  #why = "it was closed";
+  #why = "its connection was lost";
 
   constructor(
     private readonly channel: Channel,
@@ -132,6 +132,7 @@ export class Session {
   /** Closes the channel: the broker takes back everything that is unsettled. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
+    this.#why = "it was closed";
     this.#closed();
     try {
       await this.channel.close();

@@ -22,6 +22,9 @@ export class HeldDelivery implements Delivery {
     this.claim = { id, owner, token };
   }
 
+  /** Only the file knows who holds it now, and it is asked when this is settled. */
+  readonly lost = false;
+
   /** The number of the queue that it came from. */
   get queue(): number {
     return this.#consumer.queue;

@@ -2,6 +2,7 @@
 
 import { SQS } from "@aws-sdk/client-sqs";
 import { conformance } from "../conformance.ts";
+import { FACTS } from "../conformance/facts.ts";
 import { sqsQueueName } from "../names.ts";
 import { ENDPOINT, environment, freshPrefix, QUIET, settingsOf } from "./fixture.ts";
 import { openSqsTransport } from "./open.ts";
@@ -49,4 +50,4 @@ conformance("sqs", async ({ shortLease }) => {
     seize: () => seize(prefix),
     remove: () => removeQueues(prefix),
   };
-}, { lease: true, order: false });
+}, FACTS.sqs);

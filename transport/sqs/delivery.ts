@@ -43,6 +43,10 @@ export class HeldDelivery implements Delivery {
     parts.leases.add(this);
   }
 
+  get lost(): boolean {
+    return !this.checkLease(performance.now());
+  }
+
   release(): Promise<void> {
     return this.settle(async () => {
       this.#parts.leases.drop(this);

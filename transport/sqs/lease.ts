@@ -19,7 +19,8 @@ export class Lease {
     this.#maxHoldMs = maxHoldMs;
     this.#extendedAt = now;
     this.#end = now + maxHoldMs;
-    this.#until = Math.min(now + visibilityS * 1000, this.#end);
+    // a tenth less: the service has counted since it sent the message, which was a little earlier
+    this.#until = Math.min(now + visibilityS * 900, this.#end);
   }
 
   /** Why the message is not ours any more; undefined while it is. */
