@@ -1,11 +1,17 @@
-/** How many deliveries to hold: few, unless the handler is so fast that fetching would slow it. */
+/** How many deliveries to hold: few, unless fetching them would keep a fast handler waiting. */
 
-const STEPS = [10, 100];
-const FAST_MS = 10;
 /** Calls between two looks at the median. */
 const WINDOW = 32;
 
-/** One more than can run at once; 10, then 100, only while the median call takes less than 10 ms. */
+/** From which median on, in milliseconds, how many more may be held; one step at a time. */
+const STEPS: readonly { readonly belowMs: number; hold(concurrency: number): number }[] = [
+  // As many again as can run: while one half is being sent on, the other runs.
+  { belowMs: 100, hold: (concurrency) => 2 * concurrency + 2 },
+  { belowMs: 10, hold: () => 10 },
+  { belowMs: 10, hold: () => 100 },
+];
+
+/** One more than can run at once; more in steps, only while the median call is fast. */
 export class Prefetch {
   readonly #durations: number[] = [];
   #level = 0;
@@ -21,7 +27,8 @@ export class Prefetch {
     if (this.#durations.push(ms) < WINDOW) return;
     const median = this.#durations.sort((a, b) => a - b)[WINDOW / 2]!;
     this.#durations.length = 0;
-    this.#level = median < FAST_MS ? Math.min(this.#level + 1, STEPS.length) : 0;
+    const most = STEPS.filter(({ belowMs }) => median < belowMs).length;
+    this.#level = Math.min(this.#level + 1, most);
   }
 
   /** Something waited long: as few as possible, until calls have been fast again. */
@@ -32,6 +39,9 @@ export class Prefetch {
 
   /** Deliveries to hold at most. */
   get value(): number {
-    return this.fixed ?? Math.max(this.concurrency() + 1, STEPS[this.#level - 1] ?? 0);
+    if (this.fixed !== undefined) return this.fixed;
+    const concurrency = this.concurrency();
+    const held = STEPS.slice(0, this.#level).map(({ hold }) => hold(concurrency));
+    return Math.max(concurrency + 1, ...held);
   }
 }

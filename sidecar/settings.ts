@@ -85,8 +85,9 @@ export const SIDECAR_SETTINGS = {
 
   ...TRANSPORT_SETTINGS,
   prefetch: count("ASYA_RABBITMQ_PREFETCH", {
-    help: "messages to hold at once, on any transport; default: one more than can run, and up to " +
-      "100 while the handler takes less than 10 ms",
+    help:
+      "messages to hold at once, on any transport; default: one more than can run, more in steps up to " +
+      "100 while the handler is fast",
   }),
   queueRetryMaxAttempts: count("ASYA_QUEUE_RETRY_MAX_ATTEMPTS", {
     fallback: "10",
