@@ -1,5 +1,6 @@
 /** An envelope to bytes. The payload is copied, never re-encoded. */
 
+import { Buffer } from "node:buffer";
 import type { Envelope, JsonMembers, JsonText, Route, Status } from "./envelope.ts";
 import { encodeJson, writeMembers } from "./json.ts";
 
@@ -33,14 +34,13 @@ function headMembers(e: Envelope): { before: [string, JsonText][]; after: [strin
   return { before, after };
 }
 
-/** Bytes put together. */
-export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
+/** Text, bytes and text put together. */
+export function wrapped(before: string, bytes: Uint8Array, after: string): Uint8Array {
+  const length = Buffer.byteLength(before);
+  const whole = Buffer.allocUnsafe(length + bytes.length + Buffer.byteLength(after));
+  whole.write(before);
+  whole.set(bytes, length);
+  whole.write(after, length + bytes.length);
   return whole;
 }
 
@@ -59,7 +59,7 @@ export function encodeEnvelope(e: Envelope): Uint8Array {
   const { before, after } = headMembers(e);
   const start = `${writeMembers(before).slice(0, -1)},"payload":`;
   const end = after.length > 0 ? `,${writeMembers(after).slice(1)}` : "}";
-  return concat(encodeJson(start), e.payload, encodeJson(end));
+  return wrapped(start, e.payload, end);
 }
 
 /**

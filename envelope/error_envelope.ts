@@ -1,6 +1,6 @@
 /** What `error-end` receives: why an envelope failed, with everything that is needed to try again. */
 
-import { concat } from "./encode.ts";
+import { wrapped } from "./encode.ts";
 import type { Envelope, JsonMembers, JsonText } from "./envelope.ts";
 import type { Failure } from "./failure.ts";
 import { encodeJson, readMembers, writeMembers } from "./json.ts";
@@ -27,7 +27,7 @@ export function errorPayload(
 ): Uint8Array {
   const start = `{"error":${JSON.stringify(code)},"details":${details}`;
   if (original === undefined) return encodeJson(`${start}}`);
-  return concat(encodeJson(`${start},"original_payload":`), original, encodeJson("}"));
+  return wrapped(`${start},"original_payload":`, original, "}");
 }
 
 /**

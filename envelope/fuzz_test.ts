@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { frameFromHead, parseAnswer, parseFailure } from "./answer.ts";
-import { concat, encodeEnvelope, encodeHead } from "./encode.ts";
+import { encodeEnvelope, encodeHead } from "./encode.ts";
 import type { Envelope } from "./envelope.ts";
 import { errorEnvelope } from "./error_envelope.ts";
 import { attempt, EnvelopeError } from "./failure.ts";
@@ -84,28 +84,32 @@ function mutated(source: Uint8Array, corpus: readonly Uint8Array[], random: () =
     const byte = body[at] ?? 0;
     switch (below(8)) {
       case 0:
-        body = concat(before, Uint8Array.of(below(256)), body.subarray(at + 1));
+        body = Buffer.concat([before, Uint8Array.of(below(256)), body.subarray(at + 1)]);
         break;
       case 1:
-        body = concat(before, Uint8Array.of(byte ^ (1 << below(8))), body.subarray(at + 1));
+        body = Buffer.concat([
+          before,
+          Uint8Array.of(byte ^ (1 << below(8))),
+          body.subarray(at + 1),
+        ]);
         break;
       case 2:
         body = before;
         break;
       case 3:
-        body = concat(before, body.subarray(end));
+        body = Buffer.concat([before, body.subarray(end)]);
         break;
       case 4:
-        body = concat(before, middle, body.subarray(at));
+        body = Buffer.concat([before, middle, body.subarray(at)]);
         break;
       case 5:
-        body = concat(before, PIECES[below(PIECES.length)]!, body.subarray(at));
+        body = Buffer.concat([before, PIECES[below(PIECES.length)]!, body.subarray(at)]);
         break;
       case 6:
-        body = concat(before, corpus[below(corpus.length)]!.subarray(below(100)));
+        body = Buffer.concat([before, corpus[below(corpus.length)]!.subarray(below(100))]);
         break;
       default:
-        body = concat(bytes("["), body, bytes("]"));
+        body = Buffer.concat([bytes("["), body, bytes("]")]);
     }
   }
   return body;

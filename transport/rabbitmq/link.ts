@@ -15,6 +15,7 @@ const LONGEST_PAUSE_MS = 2_000;
 /** For TCP, TLS and the handshake together. */
 const CONNECT_MS = 10_000;
 const CLOSE_MS = 2_000;
+const LARGE_BYTES = 16 * 1024;
 
 /** A connection to the broker, for one purpose. */
 export class Link {
@@ -202,20 +203,23 @@ function streamOf(model: ChannelModel): Writable {
 }
 
 /**
- * Has frames that are written in one turn leave in one piece: the library writes each on its own,
- * and a system call costs more than everything else about a message.
+ * Has small frames that are written in one turn leave in one piece: the library writes each on its
+ * own, and a system call costs more than everything else about a message. A large one goes by
+ * itself: putting it together with others would copy it.
  */
 function writeTogether(stream: Writable): void {
   const write = stream.write.bind(stream);
   let together = false;
+  const leave = () => {
+    if (together) stream.uncork();
+    together = false;
+  };
   stream.write = ((...args: Parameters<typeof write>) => {
-    if (!together) {
+    if ((args[0] as Uint8Array).length > LARGE_BYTES) leave();
+    else if (!together) {
       together = true;
       stream.cork();
-      queueMicrotask(() => {
-        together = false;
-        stream.uncork();
-      });
+      queueMicrotask(leave);
     }
     return write(...args);
   }) as typeof write;

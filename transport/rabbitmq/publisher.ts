@@ -144,7 +144,9 @@ export class Publisher {
         correlationId,
         ...headers === undefined ? {} : { headers },
       };
-      const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      const content = body instanceof Buffer
+        ? body
+        : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
       try {
         channel.publish(exchange, routingKey, content, options, (error) => {
           this.#pending.delete(correlationId);
