@@ -1,5 +1,6 @@
 /** The servers that tests use beside Deno, private to one run. */
 
+import { rabbitmqOf } from "./debian_rabbitmq.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 import { startS3 } from "./s3.ts";
 import { startSqs } from "./sqs.ts";
@@ -17,6 +18,11 @@ export interface Service {
 /** One line each. */
 const SERVICES: readonly Service[] = [
   { name: "RabbitMQ", variable: "ASYA_TEST_RABBITMQ_URL", start: startRabbitmq },
+  {
+    name: "RabbitMQ 4",
+    variable: "ASYA_TEST_RABBITMQ_4_URL",
+    start: () => startRabbitmq({}, () => rabbitmqOf("trixie")),
+  },
   { name: "SQS", variable: "ASYA_TEST_SQS_ENDPOINT", start: startSqs },
   { name: "S3", variable: "ASYA_TEST_S3_ENDPOINT", start: startS3 },
 ];

@@ -67,8 +67,8 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
       "dead letters": "queue `asya-<actor>-dlq`; else `asya-dlq` where it exists",
       "a handler may take": "five sixths of the broker's `consumer_timeout`: 25 min by default",
     },
-    run: "RabbitMQ 3.10.8, one node",
-    notRun: "3.11 to 4.3, clusters of several nodes, mirrored classic queues",
+    run: "RabbitMQ 3.10.8 and 4.0.5, one node each; by hand also 4.3.6",
+    notRun: "3.11 to 3.13, 4.1, 4.2, clusters of several nodes, mirrored classic queues",
   },
   sqs: {
     lease: true,

@@ -8,18 +8,17 @@ import { FACTS } from "../conformance/facts.ts";
 import type { Subject } from "../conformance/subject.ts";
 import { TRANSPORT_SETTINGS } from "../settings.ts";
 import { delayLevel, delayName } from "./delays.ts";
-import { wire } from "./fixture.ts";
+import { BROKERS, wire } from "./fixture.ts";
 import { openRabbitmqTransport } from "./open.ts";
 
-const url = Deno.env.get("ASYA_TEST_RABBITMQ_URL");
 const ACTORS = ["work", "next", "done", "late", "other"];
 let subjects = 0;
 
-async function open(): Promise<Subject> {
+async function open(url: string): Promise<Subject> {
   const prefix = `test-${Deno.pid}-${subjects++}`;
   const env = {
     ASYA_TRANSPORT: "rabbitmq",
-    ASYA_RABBITMQ_URL: url!,
+    ASYA_RABBITMQ_URL: url,
     ASYA_RABBITMQ_EXCHANGE: prefix,
     ASYA_QUEUE_PREFIX: prefix,
   };
@@ -28,15 +27,15 @@ async function open(): Promise<Subject> {
     const settings = readSettings(TRANSPORT_SETTINGS, { ...env, ASYA_RABBITMQ_URL: address });
     return openRabbitmqTransport(settings, log);
   };
-  const cuttable = await wire(url!);
+  const cuttable = await wire(url);
   return {
     transport: openAt(cuttable.url),
-    reopen: () => Promise.resolve(openAt(url!)),
+    reopen: () => Promise.resolve(openAt(url)),
     env,
     seize: () => cuttable.cut(),
     async remove() {
       await cuttable.close();
-      const model = await connect(url!, { noDelay: true });
+      const model = await connect(url, { noDelay: true });
       const channel = await model.createChannel();
       for (const actor of ACTORS) {
         await channel.deleteQueue(`asya-${prefix}.${actor}`);
@@ -53,5 +52,7 @@ async function open(): Promise<Subject> {
   };
 }
 
-const skip = "no ASYA_TEST_RABBITMQ_URL; deno task test starts a broker";
-conformance("rabbitmq", url === undefined ? { skip } : open, FACTS.rabbitmq);
+for (const { name, url, missing } of BROKERS) {
+  const subjects = url === undefined ? { skip: missing } : () => open(url);
+  conformance(name, subjects, FACTS.rabbitmq);
+}

@@ -1,4 +1,21 @@
-/** For tests: a wire to the broker that can be cut. */
+/** For tests: the brokers that there are, and a wire to one that can be cut. */
+
+/** A broker that tests may use; without `url` they are skipped, for that reason. */
+export interface TestBroker {
+  readonly name: string;
+  readonly url: string | undefined;
+  readonly missing: string;
+}
+
+/** The broker of this machine, and one of the next generation. */
+export const BROKERS: readonly TestBroker[] = [
+  ["rabbitmq", "ASYA_TEST_RABBITMQ_URL"],
+  ["rabbitmq 4", "ASYA_TEST_RABBITMQ_4_URL"],
+].map(([name, variable]) => ({
+  name: name!,
+  url: Deno.env.get(variable!) || undefined,
+  missing: `no ${variable}; deno task test starts a broker where it can`,
+}));
 
 /** A listener on loopback that passes everything on to the broker. */
 export interface Wire {

@@ -9,10 +9,9 @@ import { drain, message, put, soon, take, takeOne, textOf, until } from "../conf
 import { type Delivery, type Queue, QueueMissing, type Transport } from "../queue.ts";
 import { TRANSPORT_SETTINGS } from "../settings.ts";
 import { delayLevel, delayName } from "./delays.ts";
-import { type Wire, wire } from "./fixture.ts";
+import { BROKERS, type Wire, wire } from "./fixture.ts";
 import { openRabbitmqTransport } from "./open.ts";
 
-const url = Deno.env.get("ASYA_TEST_RABBITMQ_URL");
 let count = 0;
 
 /** A corner of the broker that nobody else uses. */
@@ -31,57 +30,58 @@ interface Corner {
 }
 
 function test(title: string, run: (corner: Corner) => Promise<void>): void {
-  if (url === undefined) {
-    const name = `${title} (skipped: no ASYA_TEST_RABBITMQ_URL; deno task test starts a broker)`;
-    return Deno.test({ name, ignore: true, fn() {} });
+  for (const { name, url, missing } of BROKERS) {
+    if (url !== undefined) Deno.test(`${name}: ${title}`, () => inCorner(url, run));
+    else Deno.test({ name: `${name}: ${title} (skipped: ${missing})`, ignore: true, fn() {} });
   }
-  Deno.test(title, async () => {
-    const name = `rmq-${Deno.pid}-${count++}`;
-    const cuttable = await wire(url);
-    const opened: Transport[] = [];
-    const open = (env: Record<string, string> = {}) => {
-      const settings = readSettings(TRANSPORT_SETTINGS, {
-        ASYA_TRANSPORT: "rabbitmq",
-        ASYA_RABBITMQ_URL: url,
-        ASYA_RABBITMQ_EXCHANGE: name,
-        ASYA_QUEUE_PREFIX: name,
-        ...env,
-      });
-      const transport = openRabbitmqTransport(settings, createLogger({ level: "error" }));
-      opened.push(transport);
-      return transport;
-    };
-    const transport = open({ ASYA_RABBITMQ_URL: cuttable.url });
-    const model = await connect(url, { noDelay: true });
-    const admin = await model.createChannel();
-    try {
-      await run({
-        name,
-        transport,
-        wire: cuttable,
-        open,
-        admin,
-        async queue(actor) {
-          const queue = transport.queue(actor);
-          await queue.declare(actor);
-          return queue;
-        },
-      });
-    } finally {
-      for (const one of opened) await one.close();
-      await cuttable.close();
-      for (const actor of ["work", "next"]) {
-        await admin.deleteQueue(`asya-${name}.${actor}`);
-        await admin.deleteQueue(`asya-${name}.${actor}-dlq`);
-      }
-      for (const ms of [300, 700, 800, 900]) {
-        await admin.deleteQueue(delayName(name, delayLevel(ms)));
-        await admin.deleteExchange(delayName(name, delayLevel(ms)));
-      }
-      await admin.deleteExchange(name);
-      await model.close();
+}
+
+async function inCorner(url: string, run: (corner: Corner) => Promise<void>): Promise<void> {
+  const name = `rmq-${Deno.pid}-${count++}`;
+  const cuttable = await wire(url);
+  const opened: Transport[] = [];
+  const open = (env: Record<string, string> = {}) => {
+    const settings = readSettings(TRANSPORT_SETTINGS, {
+      ASYA_TRANSPORT: "rabbitmq",
+      ASYA_RABBITMQ_URL: url,
+      ASYA_RABBITMQ_EXCHANGE: name,
+      ASYA_QUEUE_PREFIX: name,
+      ...env,
+    });
+    const transport = openRabbitmqTransport(settings, createLogger({ level: "error" }));
+    opened.push(transport);
+    return transport;
+  };
+  const transport = open({ ASYA_RABBITMQ_URL: cuttable.url });
+  const model = await connect(url, { noDelay: true });
+  const admin = await model.createChannel();
+  try {
+    await run({
+      name,
+      transport,
+      wire: cuttable,
+      open,
+      admin,
+      async queue(actor) {
+        const queue = transport.queue(actor);
+        await queue.declare(actor);
+        return queue;
+      },
+    });
+  } finally {
+    for (const one of opened) await one.close();
+    await cuttable.close();
+    for (const actor of ["work", "next"]) {
+      await admin.deleteQueue(`asya-${name}.${actor}`);
+      await admin.deleteQueue(`asya-${name}.${actor}-dlq`);
     }
-  });
+    for (const ms of [300, 700, 800, 900]) {
+      await admin.deleteQueue(delayName(name, delayLevel(ms)));
+      await admin.deleteExchange(delayName(name, delayLevel(ms)));
+    }
+    await admin.deleteExchange(name);
+    await model.close();
+  }
 }
 
 /** Receives until told to stop. */
