@@ -57,6 +57,27 @@ export function settling(define: Define): void {
     },
   );
 
+  define(
+    "Transport.close() right after complete() brings nothing back",
+    async ({ queue, transport, reopen }) => {
+      const work = await queue("work");
+      const texts = Array.from({ length: 100 }, (_, n) => String(n));
+      await put(work, "work", ...texts);
+      const stop = new AbortController();
+      const settling: Promise<unknown>[] = [];
+      for await (const d of work.receive({ prefetch: () => 100, signal: stop.signal })) {
+        settling.push(work.complete(d, []));
+        if (settling.length === 100) stop.abort();
+      }
+      await Promise.all(settling);
+      await transport.close();
+      const again = (await reopen()).queue("work");
+      await put(again, "work", "next");
+      assert.deepEqual(await drain(again, 1), ["next"]);
+      await until(() => isEmpty(again, "work"), "nothing came back");
+    },
+  );
+
   define("release() gives the message back, its deliveries counted", async ({ queue }) => {
     const work = await queue("work");
     await put(work, "work", "again", "other");

@@ -82,7 +82,7 @@ export class Consumer {
   }
 
   #changed = (): void => {
-    for (const session of this.#sessions) if (!session.alive) this.#sessions.delete(session);
+    for (const session of this.#sessions) if (session.gone) this.#sessions.delete(session);
     for (const wake of this.#waiting.splice(0)) wake();
     if (this.#finished && this.#sessions.size === 0) this.o.onFinished();
   };

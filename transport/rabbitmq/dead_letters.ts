@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Channel, ChannelModel, GetMessage } from "amqplib";
 import { type DeadLetter, type DeadLetters, QueueMissing } from "../queue.ts";
-import { withChannel } from "./delays.ts";
+import { withChannel } from "./channel.ts";
 import { HELD_BYTES } from "./limits.ts";
 
 /** Names the dead letter. */

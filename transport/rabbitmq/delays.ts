@@ -4,7 +4,8 @@
  * so each length of delay has a queue of its own; the lengths are few and fixed.
  */
 
-import type { Channel, ChannelModel } from "amqplib";
+import type { ChannelModel } from "amqplib";
+import { withChannel } from "./channel.ts";
 import { LONGEST_DELAY_MS } from "./limits.ts";
 
 /** Late by 100 ms at most up to half a second, by 250 ms up to 2.5 s, and then by a tenth. */
@@ -73,21 +74,5 @@ export class DelayQueues {
       });
       await channel.bindQueue(name, name, "");
     });
-  }
-}
-
-/** A channel for a short errand. A refusal by the broker closes it and is thrown. */
-export async function withChannel<T>(
-  model: ChannelModel,
-  errand: (channel: Channel) => Promise<T>,
-): Promise<T> {
-  const channel = await model.createChannel();
-  let open = true;
-  channel.on("error", () => undefined); // the call that caused it rejects with it
-  channel.on("close", () => open = false);
-  try {
-    return await errand(channel);
-  } finally {
-    if (open) await channel.close();
   }
 }

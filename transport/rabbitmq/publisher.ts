@@ -14,7 +14,8 @@ import {
   TransportError,
   TransportUnavailable,
 } from "../queue.ts";
-import { delayLevel, delayName, DelayQueues, withChannel } from "./delays.ts";
+import { withChannel } from "./channel.ts";
+import { delayLevel, delayName, DelayQueues } from "./delays.ts";
 import { LONGEST_DELAY_MS } from "./limits.ts";
 import type { Link } from "./link.ts";
 

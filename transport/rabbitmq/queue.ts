@@ -14,7 +14,7 @@ import {
 } from "../queue.ts";
 import { Consumer } from "./consumer.ts";
 import { AT_HEADER, KEY_HEADER, QueuedDeadLetters, REASON_HEADER } from "./dead_letters.ts";
-import { withChannel } from "./delays.ts";
+import { withChannel } from "./channel.ts";
 import { HeldDelivery } from "./delivery.ts";
 import { BROWSE_LIMIT, DELIVERY_LIMIT } from "./limits.ts";
 import type { Broker } from "./open.ts";

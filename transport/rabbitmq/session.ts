@@ -7,6 +7,7 @@
  */
 
 import type { Channel, ConsumeMessage } from "amqplib";
+import { closeChannel } from "./channel.ts";
 
 /** A delivery as a session knows it. */
 export interface Held {
@@ -38,6 +39,8 @@ export class Session {
   #growing: Promise<void> | undefined;
   #shrinking: Promise<void> | undefined;
   #state: "open" | "ending" | "closed" = "open";
+  #closing: Promise<void> | undefined;
+  #gone = false;
   #why = "its connection was lost";
 
   constructor(
@@ -57,6 +60,11 @@ export class Session {
   /** Whether what it delivered can be settled. */
   get alive(): boolean {
     return this.#state !== "closed";
+  }
+
+  /** Whether nothing is left of it, on either side. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   /** Why it takes no more messages. */
@@ -129,16 +137,22 @@ export class Session {
     this.events.changed();
   }
 
-  /** Closes the channel: the broker takes back everything that is unsettled. */
-  async close(): Promise<void> {
-    if (this.#state === "closed") return;
+  /**
+   * Closes the channel: the broker takes back everything that is unsettled. Resolves when it has
+   * read what was settled before, or the connection is gone.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#gone) return;
     this.#why = "it was closed";
+    this.#state = "closed";
+    this.unsettled.clear();
+    this.events.changed();
+    await closeChannel(this.channel);
     this.#closed();
-    try {
-      await this.channel.close();
-    } catch {
-      // it went away meanwhile, which is what is wanted
-    }
   }
 
   /**
@@ -177,6 +191,7 @@ export class Session {
   }
 
   #closed(): void {
+    this.#gone = true;
     this.#state = "closed";
     this.unsettled.clear();
     this.events.changed();
