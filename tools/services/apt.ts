@@ -21,8 +21,24 @@ export async function noAptReason(path = Deno.env.get("PATH") ?? ""): Promise<st
   return undefined;
 }
 
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs what uses apt when nothing else of this process does: an update may clear away what another
+ * installation has just downloaded.
+ */
+export function inAptTurn<T>(run: () => Promise<T>): Promise<T> {
+  const result = turn.then(run);
+  turn = result.catch(() => undefined); // its own caller is told
+  return result;
+}
+
 /** Installs a package. Rejects with the end of apt's words where that fails. */
-export async function aptInstall(name: string): Promise<void> {
+export function aptInstall(name: string): Promise<void> {
+  return inAptTurn(() => install(name));
+}
+
+async function install(name: string): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const update = await aptGet(["update", "--quiet"], signal);
   await withoutServices(async () => {

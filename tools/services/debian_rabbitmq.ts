@@ -4,7 +4,7 @@
  * its root; nothing is installed.
  */
 
-import { noAptReason } from "./apt.ts";
+import { inAptTurn, noAptReason } from "./apt.ts";
 import type { InstalledRabbitmq } from "./find_rabbitmq.ts";
 
 /** A release of Debian: 13, which has RabbitMQ 4.0, and the next, which has the latest. */
@@ -33,7 +33,7 @@ export async function rabbitmqOf(
   if (reason !== undefined) return `no RabbitMQ of Debian ${release}: ${reason}`;
   if (!await isThere(root)) {
     console.error(`unpacking the RabbitMQ of Debian ${release}, once`);
-    const failure = await make(release, cache, root);
+    const failure = await inAptTurn(() => make(release, cache, root));
     if (failure !== undefined) return `no RabbitMQ of Debian ${release}: ${failure}`;
   }
   for await (const { name } of Deno.readDir(`${root}/${HOMES}`)) {
