@@ -52,7 +52,7 @@ for (const [name, echo] of Object.entries(ECHOES)) {
         );
         const before = parseEnvelope(body);
         const after = fiveHops(body, echo);
-        assert.deepEqual(after.payload, before.payload);
+        assert.deepEqual([...after.payload], [...before.payload]);
         assert.deepEqual(after, {
           ...before,
           payload: after.payload,

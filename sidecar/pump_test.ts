@@ -92,8 +92,8 @@ Deno.test("Pump gives back what waits long, and keeps the little that is always 
         return await answer()(call, sink);
       },
     });
-    await stage.send("prep", ...several("fast", 80));
-    await until(() => first.stats().succeeded === 80, "calls so fast that many are fetched");
+    await stage.send("prep", ...several("fast", 120));
+    await until(() => first.stats().succeeded === 120, "calls so fast that many are fetched");
     await stage.send("prep", envelope(0, { id: "slow" }), ...several("next", 60));
     await until(() => first.stats().unsettled === 61, "a hoard");
     const second = stage.start();
