@@ -148,6 +148,21 @@ test("receive() goes on after the connection was lost, and trouble says so meanw
   await consumer.end();
 });
 
+test("complete() while receive() ends, and close() at once, bring nothing back", async (t) => {
+  const work = await t.queue("work");
+  await put(work, "work", ...Array.from({ length: 10 }, (_, n) => String(n)));
+  const consumer = receive(work);
+  await until(() => consumer.held.length === 10, "all of them");
+  const ending = consumer.end();
+  await Promise.all(consumer.held.map((one) => work.complete(one, [])));
+  await t.transport.close();
+  await ending;
+  const again = t.open().queue("work");
+  await put(again, "work", "next");
+  assert.deepEqual(await drain(again, 1), ["next"]);
+  assert.deepEqual(await again.depth("work"), { ready: 0 });
+});
+
 test("receive() throws QueueMissing when its queue is deleted, and works when it is back", async (t) => {
   const work = await t.queue("work");
   const consumer = receive(work);

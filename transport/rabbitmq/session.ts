@@ -146,6 +146,7 @@ export class Session {
   }
 
   async #close(): Promise<void> {
+    await this.#shrinking?.catch(() => undefined); // what is being settled waits for it, too
     if (this.#gone) return;
     this.#why = "it was closed";
     this.#state = "closed";
