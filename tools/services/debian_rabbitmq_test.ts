@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { connect } from "amqplib";
 import { noAptReason } from "./apt.ts";
 import { rabbitmqOf } from "./debian_rabbitmq.ts";
-import { descendants, untilGone } from "./processes.ts";
+import { untilGone } from "./processes.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 
 const reason = Deno.build.os === "linux" ? await noAptReason() : "not Linux";
@@ -16,7 +16,6 @@ Deno.test({
   const found = await rabbitmqOf("trixie");
   assert.ok(typeof found !== "string", `${found}`);
   assert.match(found.version, /^4\./);
-  const before = descendants(Deno.pid).map(({ pid }) => pid);
   const broker = await startRabbitmq({}, () => Promise.resolve(found));
   try {
     assert.equal(await broker.eval("rabbit_misc:version()"), `"${found.version}"`);
@@ -37,9 +36,9 @@ Deno.test({
     assert.ok(message);
     assert.equal(message.content.toString(), "kept");
   } finally {
-    const ours = descendants(Deno.pid).map(({ pid }) => pid).filter((pid) => !before.includes(pid));
+    const { pid } = broker;
     await broker[Symbol.asyncDispose]();
-    await untilGone(ours);
+    await untilGone([pid!]);
   }
 });
 

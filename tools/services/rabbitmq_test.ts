@@ -45,7 +45,6 @@ async function take(broker: Rabbitmq, queue: string): Promise<string> {
 Deno.test(
   { name: `startRabbitmq() gives a broker to kill, stop, start, starve${why}`, ignore },
   async (t) => {
-    const before = new Set(descendants(Deno.pid).map(({ pid }) => pid));
     const broker = await startRabbitmq({ conf: ["consumer_timeout = 12345"] });
     const dir = (await broker.eval(`os:getenv("HOME")`)).slice(1, -1);
     try {
@@ -104,9 +103,9 @@ Deno.test(
         await assert.rejects(broker.eval("foo("), /syntax error/);
       });
     } finally {
-      const ours = descendants(Deno.pid).map(({ pid }) => pid).filter((pid) => !before.has(pid));
+      const { pid } = broker;
       await broker[Symbol.asyncDispose]();
-      await untilGone(ours);
+      await untilGone([pid!]);
       await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
     }
   },
