@@ -82,7 +82,8 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
       "largest message": "1 MiB, or what the queue takes",
       "message body": "text; anything else as base64 with an attribute that says so",
       "depth tells": "ready, in flight, delayed; all approximate",
-      "dead letters": "queue `asya-<actor>-dlq`",
+      "dead letters":
+        "the queue that its redrive policy names; `asya-<actor>-dlq` where we make it",
       "a handler may take": "12 hours, which is the most that SQS allows",
     },
     run: "the emulator fauxqs 2.4.1",
