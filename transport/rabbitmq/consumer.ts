@@ -8,7 +8,7 @@ import type { Logger } from "@asya/telemetry";
 import { Backoff, pause } from "../backoff.ts";
 import { type Delivery, QueueMissing, TransportError, TransportUnavailable } from "../queue.ts";
 import { type Bury, HeldDelivery } from "./delivery.ts";
-import { HELD_BYTES } from "./limits.ts";
+import { HELD_BYTES } from "../limits.ts";
 import type { Link } from "./link.ts";
 import { DUE_HEADER } from "./publisher.ts";
 import { Session } from "./session.ts";

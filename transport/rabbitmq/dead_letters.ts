@@ -4,7 +4,8 @@ import { Buffer } from "node:buffer";
 import type { Channel, ChannelModel, GetMessage } from "amqplib";
 import { type DeadLetter, type DeadLetters, QueueMissing } from "../queue.ts";
 import { withChannel } from "./channel.ts";
-import { HELD_BYTES } from "./limits.ts";
+import { HELD_BYTES } from "../limits.ts";
+import { queueExists } from "./topology.ts";
 
 /** Names the dead letter. */
 export const KEY_HEADER = "x-asya-dead-letter";
@@ -84,14 +85,7 @@ export class QueuedDeadLetters implements DeadLetters {
   }
 
   async #find(model: ChannelModel): Promise<string> {
-    for (const queue of this.o.queues) {
-      try {
-        await withChannel(model, (channel) => channel.checkQueue(queue));
-        return queue;
-      } catch (error) {
-        if ((error as { code?: number }).code !== 404) throw error;
-      }
-    }
+    for (const queue of this.o.queues) if (await queueExists(model, queue)) return queue;
     throw new QueueMissing(this.o.actor);
   }
 }

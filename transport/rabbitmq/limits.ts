@@ -6,9 +6,6 @@ export const LONGEST_DELAY_MS = 86_400_000;
 /** The largest message of RabbitMQ 3; 4 takes 16 MiB by default and says so when asked for more. */
 export const LARGEST_MESSAGE = 128 * 1024 * 1024;
 
-/** What a consumer holds unsettled, in bytes, beside one message. */
-export const HELD_BYTES = 64 * 1024 * 1024;
-
 /**
  * A killed consumer raises the delivery count of everything that it had prefetched, so this is
  * far more than any handler's attempts.

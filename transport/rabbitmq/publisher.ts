@@ -4,7 +4,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { ChannelModel, ConfirmChannel, Message } from "amqplib";
+import type { ConfirmChannel, Message } from "amqplib";
 import type { Logger } from "@asya/telemetry";
 import {
   MessageTooLarge,
@@ -14,10 +14,10 @@ import {
   TransportError,
   TransportUnavailable,
 } from "../queue.ts";
-import { withChannel } from "./channel.ts";
 import { delayLevel, delayName, DelayQueues } from "./delays.ts";
 import { LONGEST_DELAY_MS } from "./limits.ts";
 import type { Link } from "./link.ts";
+import { declareExchange } from "./topology.ts";
 
 /** How long a send waits for a connection before it says that there is none. */
 const PATIENCE_MS = 2_000;
@@ -180,9 +180,9 @@ export class Publisher {
   }
 
   async #connect(): Promise<ConfirmChannel> {
-    const { link, log } = this.o;
+    const { exchange, link, log } = this.o;
     const model = await link.up(AbortSignal.timeout(PATIENCE_MS));
-    await this.#declareExchange(model);
+    await declareExchange(model, exchange, log);
     const channel = await model.createConfirmChannel();
     channel.on("return", ({ properties }: Message) => {
       const pending = this.#pending.get(properties.correlationId);
@@ -201,21 +201,6 @@ export class Publisher {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#look(channel), LOOK_MS);
     return this.#channel = channel;
-  }
-
-  /** Where another owner made it otherwise, or only others may make it, it is used as it is. */
-  async #declareExchange(model: ChannelModel): Promise<void> {
-    const { exchange, log } = this.o;
-    try {
-      await withChannel(
-        model,
-        (channel) => channel.assertExchange(exchange, "topic", { durable: true }),
-      );
-    } catch (error) {
-      const { code } = error as { code?: number };
-      if (code !== 403 && code !== 406) throw error;
-      log.warn("the exchange cannot be declared; it is used as it is", { exchange, error });
-    }
   }
 
   #bytesOnTheirWay(): number {

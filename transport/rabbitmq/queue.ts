@@ -1,6 +1,6 @@
 /** The queue of one actor at the broker. */
 
-import type { Channel } from "amqplib";
+import type { Channel, ChannelModel } from "amqplib";
 import {
   type DeadLetters,
   type Delivery,
@@ -18,6 +18,7 @@ import { withChannel } from "./channel.ts";
 import { HeldDelivery } from "./delivery.ts";
 import { BROWSE_LIMIT, DELIVERY_LIMIT } from "./limits.ts";
 import type { Broker } from "./open.ts";
+import { declareExchange, queueExists } from "./topology.ts";
 
 /** How long a question to the broker waits for a connection. */
 const PATIENCE_MS = 5_000;
@@ -84,19 +85,18 @@ export class RabbitmqQueue implements Queue {
   }
 
   async declare(actor: string): Promise<void> {
-    const { names, exchange, queueArguments } = this.broker;
+    const { names, exchange, queueArguments, log } = this.broker;
     const queue = names.queue(actor);
     const dead = names.deadLetters(actor);
-    await this.#ask(actor, (channel) => channel.assertExchange(exchange, "topic", DURABLE))
-      .catch(unlessOtherwise); // then it is used as it is
-    if (!await this.#exists(dead)) {
+    await this.#on((model) => declareExchange(model, exchange, log));
+    if (!await this.#on((model) => queueExists(model, dead))) {
       const quorum = { "x-queue-type": "quorum", "x-delivery-limit": BROWSE_LIMIT };
       await this.#ask(
         actor,
         (channel) => channel.assertQueue(dead, { ...DURABLE, arguments: quorum }),
       );
     }
-    if (!await this.#exists(queue)) {
+    if (!await this.#on((model) => queueExists(model, queue))) {
       await this.#ask(actor, (channel) =>
         channel.assertQueue(queue, {
           ...DURABLE,
@@ -163,24 +163,22 @@ export class RabbitmqQueue implements Queue {
     );
   }
 
-  async #exists(queue: string): Promise<boolean> {
-    try {
-      await withChannel(await this.#model(), (channel) => channel.checkQueue(queue));
-      return true;
-    } catch (error) {
-      if ((error as { code?: number }).code === 404) return false;
-      throw asTransportError(error);
-    }
-  }
-
   /** @throws QueueMissing, TransportUnavailable */
   async #ask<T>(actor: string, errand: (channel: Channel) => Promise<T>): Promise<T> {
     try {
-      return await withChannel(await this.#model(), errand);
+      return await this.#on((model) => withChannel(model, errand));
     } catch (error) {
-      if ((error as { code?: number }).code === 404) {
-        throw new QueueMissing(actor, { cause: error });
-      }
+      const { cause } = error as { readonly cause?: { readonly code?: number } };
+      if (cause?.code === 404) throw new QueueMissing(actor, { cause });
+      throw error;
+    }
+  }
+
+  /** @throws TransportUnavailable, its cause the broker's refusal */
+  async #on<T>(errand: (model: ChannelModel) => Promise<T>): Promise<T> {
+    try {
+      return await errand(await this.#model());
+    } catch (error) {
       throw asTransportError(error);
     }
   }
@@ -200,10 +198,4 @@ function asTransportError(error: unknown): TransportError {
   if (error instanceof TransportError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new TransportUnavailable(`RabbitMQ refused: ${message}`, { cause: error });
-}
-
-/** Not ours to make, or made otherwise by its owner. */
-function unlessOtherwise(error: unknown): void {
-  const { code } = (error as { cause?: { code?: number } }).cause ?? {};
-  if (code !== 403 && code !== 406) throw error;
 }

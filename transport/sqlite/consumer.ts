@@ -3,13 +3,11 @@
  * taken out one by one.
  */
 
+import { HELD_BYTES } from "../limits.ts";
 import type { Delivery } from "../queue.ts";
 import { HeldDelivery } from "./delivery.ts";
 import type { Engine } from "./engine.ts";
 import type { Claimed } from "./store.ts";
-
-/** What is not settled holds no more than these bytes and one message. */
-const BUFFER_BYTES = 64 * 1024 * 1024;
 
 /** How often the queue is looked at although no bell rang. */
 const LOOK_MS = 1000;
@@ -45,7 +43,7 @@ export class Consumer {
   /** How much can be claimed once it is rid of `freed`. */
   room(freed?: ReadonlySet<HeldDelivery>): { count: number; bytes: number } {
     let held = 0;
-    let bytes = BUFFER_BYTES;
+    let bytes = HELD_BYTES;
     for (const delivery of this.unsettled) {
       if (freed?.has(delivery)) continue;
       held++;

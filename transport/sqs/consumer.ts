@@ -6,6 +6,7 @@
 import { setImmediate } from "node:timers";
 import type { Message } from "@aws-sdk/client-sqs";
 import { Backoff } from "../backoff.ts";
+import { HELD_BYTES } from "../limits.ts";
 import { type Delivery, DeliveryLost, QueueMissing, TransportError } from "../queue.ts";
 import { ATTRIBUTE, attributeOf, decode } from "./body.ts";
 import { HeldDelivery } from "./delivery.ts";
@@ -14,8 +15,6 @@ import { isMissing, unavailable } from "./errors.ts";
 import type { Leases } from "./leases.ts";
 import { CallFailed } from "./service.ts";
 
-/** What is not settled holds about these bytes and one message. */
-const BUFFER_BYTES = 64 * 1024 * 1024;
 /** The most messages that one request brings. */
 const POLL_COUNT = 10;
 /** The most requests at once; more than one only while each of them comes back full. */
@@ -103,7 +102,7 @@ export class Consumer {
   }
 
   #room(): number {
-    let bytes = BUFFER_BYTES;
+    let bytes = HELD_BYTES;
     for (const { body } of this.#unsettled) bytes -= body.length;
     const most = Math.ceil(bytes / this.#engine.sender.maxMessageBytes);
     const room = Math.floor(this.#prefetch()) - this.#unsettled.size;
