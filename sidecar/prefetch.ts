@@ -41,7 +41,9 @@ export class Prefetch {
   get value(): number {
     if (this.fixed !== undefined) return this.fixed;
     const concurrency = this.concurrency();
-    const held = STEPS.slice(0, this.#level).map(({ hold }) => hold(concurrency));
-    return Math.max(concurrency + 1, ...held);
+    let most = concurrency + 1;
+    // Asked for at every message: no arrays.
+    for (let n = 0; n < this.#level; n++) most = Math.max(most, STEPS[n]!.hold(concurrency));
+    return most;
   }
 }

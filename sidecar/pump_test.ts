@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Delivery, Queue } from "@asya/transport";
 import { type HandlerAnswer, HandlerGone } from "./handlers/mod.ts";
 import { Prefetch } from "./prefetch.ts";
-import { answer, envelope, Stage, until } from "./test_stage.ts";
+import { answer, envelope, over, Stage, until } from "./test_stage.ts";
 
 /** Envelopes with ids of their own. */
 function several(prefix: string, count: number): string[] {
@@ -11,22 +11,15 @@ function several(prefix: string, count: number): string[] {
 
 /** The queue, its deliveries changed on the way. */
 function receiving(change: (delivery: Delivery) => void): (queue: Queue) => Queue {
-  return (queue) => ({
-    async *receive(o) {
-      for await (const delivery of queue.receive(o)) {
-        change(delivery);
-        yield delivery;
-      }
-    },
-    complete: (d, out) => queue.complete(d, out),
-    send: (out) => queue.send(out),
-    declare: (actor) => queue.declare(actor),
-    depth: (actor) => queue.depth(actor),
-    deadLetters: (actor) => queue.deadLetters(actor),
-    maxMessageBytes: queue.maxMessageBytes,
-    trouble: undefined,
-    close: () => queue.close(),
-  });
+  return (queue) =>
+    over(queue, {
+      async *receive(o) {
+        for await (const delivery of queue.receive(o)) {
+          change(delivery);
+          yield delivery;
+        }
+      },
+    });
 }
 
 Deno.test("Pump survives a fan-out mark that is no mark", async () => {

@@ -6,23 +6,13 @@ import {
   type SendResult,
   TransportUnavailable,
 } from "@asya/transport";
-import { envelope, Stage, until } from "./test_stage.ts";
+import { envelope, over, Stage, until } from "./test_stage.ts";
 
 type Complete = Queue["complete"];
 
 /** The queue with another `complete`. */
 function completing(complete: (real: Complete) => Complete): (queue: Queue) => Queue {
-  return (queue) => ({
-    receive: (o) => queue.receive(o),
-    complete: complete((d, out) => queue.complete(d, out)),
-    send: (out) => queue.send(out),
-    declare: (actor) => queue.declare(actor),
-    depth: (actor) => queue.depth(actor),
-    deadLetters: (actor) => queue.deadLetters(actor),
-    maxMessageBytes: queue.maxMessageBytes,
-    trouble: undefined,
-    close: () => queue.close(),
-  });
+  return (queue) => over(queue, { complete: complete((d, out) => queue.complete(d, out)) });
 }
 
 const twoFrames = ({ envelope: { payload } }: { envelope: { payload: Uint8Array } }) =>

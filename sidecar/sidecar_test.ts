@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HandlerError, HandlerGone, HandlerTimeout } from "./handlers/mod.ts";
-import { answer, bytes, envelope, Stage, until } from "./test_stage.ts";
+import { answer, bytes, envelope, over, Stage, until } from "./test_stage.ts";
 import type { Handler, HandlerAnswer, HandlerCall, HandlerSink } from "./handlers/mod.ts";
 
 /** A handler whose calls a test ends one by one, and whose readiness it decides. */
@@ -83,17 +83,12 @@ Deno.test("startSidecar() handles the next envelope while one is being settled",
   const sidecar = stage.start({
     handler,
     queue: (queue) =>
-      Object.assign(Object.create(queue), {
-        async complete(...args: Parameters<typeof queue.complete>) {
+      over(queue, {
+        async complete(...args) {
           completing++;
           await gate.promise;
           return await queue.complete(...args);
         },
-        receive: queue.receive.bind(queue),
-        send: queue.send.bind(queue),
-        close: queue.close.bind(queue),
-        maxMessageBytes: queue.maxMessageBytes,
-        trouble: undefined,
       }),
   });
   await stage.send("prep", envelope(1), envelope(2, { id: "e-2" }));

@@ -51,6 +51,22 @@ export function answer(payload?: string): HandlerFunction {
     });
 }
 
+/** A queue that does what `real` does, but for the members given. */
+export function over(real: Queue, members: Partial<Queue>): Queue {
+  return {
+    receive: (o) => real.receive(o),
+    complete: (delivery, out) => real.complete(delivery, out),
+    send: (out) => real.send(out),
+    declare: (actor) => real.declare(actor),
+    depth: (actor) => real.depth(actor),
+    deadLetters: (actor) => real.deadLetters(actor),
+    maxMessageBytes: real.maxMessageBytes,
+    trouble: real.trouble,
+    close: () => real.close(),
+    ...members,
+  };
+}
+
 /** Waits until a condition holds. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string) {
   const end = performance.now() + WAIT_MS;

@@ -11,7 +11,7 @@ import type { Queue } from "@asya/transport";
 import { createLogger } from "@asya/telemetry";
 import { FakeRuntime, type Peer } from "./handlers/socket/fake_runtime.ts";
 import { socketHandler } from "./handlers/mod.ts";
-import { type Json, Stage, until } from "./test_stage.ts";
+import { type Json, over, Stage, until } from "./test_stage.ts";
 
 interface Case {
   readonly name: string;
@@ -361,17 +361,10 @@ function recorded(queue: Queue, sent: Sent[]): Queue {
     }
     return results;
   };
-  return {
-    receive: (o) => queue.receive(o),
+  return over(queue, {
     complete: async (d, out) => note(out, await queue.complete(d, out)),
     send: async (out) => note(out, await queue.send(out)),
-    declare: (actor) => queue.declare(actor),
-    depth: (actor) => queue.depth(actor),
-    deadLetters: (actor) => queue.deadLetters(actor),
-    maxMessageBytes: queue.maxMessageBytes,
-    trouble: undefined,
-    close: () => queue.close(),
-  };
+  });
 }
 
 async function replay(stage: Stage, gateway: OldGateway, dir: string, c: Case): Promise<Replay> {
