@@ -3,7 +3,7 @@
 import { rabbitmqOf } from "./debian_rabbitmq.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 import { startS3 } from "./s3.ts";
-import { startSqs } from "./sqs.ts";
+import { startEmulator } from "../../transport/sqs/emulator_process.ts";
 import { ServiceUnavailable } from "./unavailable.ts";
 
 /** A server that tests find through one variable of the environment. */
@@ -23,7 +23,7 @@ const SERVICES: readonly Service[] = [
     variable: "ASYA_TEST_RABBITMQ_4_URL",
     start: () => startRabbitmq({}, () => rabbitmqOf("trixie")),
   },
-  { name: "SQS", variable: "ASYA_TEST_SQS_ENDPOINT", start: startSqs },
+  { name: "SQS", variable: "ASYA_TEST_SQS_ENDPOINT", start: startEmulator },
   { name: "S3", variable: "ASYA_TEST_S3_ENDPOINT", start: startS3 },
 ];
 

@@ -3,7 +3,7 @@ import { CreateQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type Service, startTestServices } from "./mod.ts";
 import { startS3 } from "./s3.ts";
-import { startSqs } from "./sqs.ts";
+import { startEmulator } from "../../transport/sqs/emulator_process.ts";
 import { ServiceUnavailable } from "./unavailable.ts";
 
 const ACCESS = {
@@ -56,8 +56,8 @@ Deno.test("startTestServices() ends the others when one does not start", async (
   assert.deepEqual(ended, ["a"]);
 });
 
-Deno.test("startSqs() makes queues until it is disposed of", async () => {
-  const sqs = await startSqs();
+Deno.test("startEmulator() makes queues until it is disposed of", async () => {
+  const sqs = await startEmulator();
   const client = new SQSClient({ ...ACCESS, endpoint: sqs.url });
   const made = await client.send(new CreateQueueCommand({ QueueName: "q" }));
   assert.match(made.QueueUrl!, /\/q$/);

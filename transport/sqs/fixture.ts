@@ -3,26 +3,15 @@
 import { readSettings } from "@asya/config";
 import { createLogger, type Logger } from "@asya/telemetry";
 import { TRANSPORT_SETTINGS, type TransportSettings } from "../settings.ts";
+import { startEmulator } from "./emulator_process.ts";
 
 /** The emulator's URL; each test process has its own unless the environment names one. */
-export const ENDPOINT: string = Deno.env.get("ASYA_TEST_SQS_ENDPOINT") ?? await startEmulator();
+export const ENDPOINT: string = Deno.env.get("ASYA_TEST_SQS_ENDPOINT") ??
+  (await startEmulator()).url;
 
 // what the AWS SDK finds first
 Deno.env.set("AWS_ACCESS_KEY_ID", "test");
 Deno.env.set("AWS_SECRET_ACCESS_KEY", "test");
-
-async function startEmulator(): Promise<string> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", new URL("./emulator.ts", import.meta.url).pathname],
-    stdin: "piped", // closed when this process ends, however it ends
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const reader = process.stdout.getReader();
-  const { value } = await reader.read();
-  reader.releaseLock();
-  return new TextDecoder().decode(value).trim();
-}
 
 /** A prefix that nobody else uses. */
 export function freshPrefix(): string {
