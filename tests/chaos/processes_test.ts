@@ -29,7 +29,7 @@ const CASES: Cases = {
       await fleet.runtime(ROUTE[index % ROUTE.length]!).kill9();
       await fleet.ready(STARTED_MS);
     });
-    await account({ duplicatesAtMost: KILLS });
+    await account({ duplicatesAtMost: KILLS * IN_HAND });
   },
   async "sidecars that are told to end drain, and lose nothing"(
     { fleet, send, spread, account },

@@ -48,14 +48,14 @@ export class HeldDelivery implements Delivery {
   acknowledge(): void {
     this.check();
     this.#settled = true;
-    this.session.settle(this, (channel) => channel.ack(this.message));
+    this.session.acknowledge(this);
   }
 
   // deno-lint-ignore require-await -- so that what it throws comes as a rejection
   async release(): Promise<void> {
     this.check();
     this.#settled = true;
-    this.session.settle(this, (channel) => channel.nack(this.message, false, true));
+    this.session.release(this);
   }
 
   async deadLetter(reason: string): Promise<void> {

@@ -7,12 +7,8 @@
  */
 
 import type { Channel, ConsumeMessage } from "amqplib";
+import { Acknowledgements, type Held } from "./acknowledgements.ts";
 import { closeChannel } from "./channel.ts";
-
-/** A delivery as a session knows it. */
-export interface Held {
-  readonly message: ConsumeMessage;
-}
 
 /** What arrives at a session. */
 export interface SessionEvents {
@@ -29,6 +25,7 @@ export class Session {
   readonly startedAt = performance.now();
   /** Deliveries that are neither settled nor lost. */
   readonly unsettled = new Set<Held>();
+  readonly #acknowledgements: Acknowledgements;
   /** Prefetch of each consumer by its tag. */
   readonly #windows = new Map<string, number>();
   #granted = 0;
@@ -48,6 +45,7 @@ export class Session {
     private readonly queue: string,
     private readonly events: SessionEvents,
   ) {
+    this.#acknowledgements = new Acknowledgements(channel, this.unsettled);
     channel.on("error", (error) => this.#why = error.message);
     channel.on("close", () => this.#closed());
   }
@@ -148,40 +146,50 @@ export class Session {
   async #close(): Promise<void> {
     await this.#shrinking?.catch(() => undefined); // what is being settled waits for it, too
     if (this.#gone) return;
+    this.#acknowledgements.send();
     this.#why = "it was closed";
     this.#state = "closed";
     this.unsettled.clear();
     this.events.changed();
+    const { patienceMs } = this.#acknowledgements;
+    if (patienceMs > 0) await new Promise((resolve) => setTimeout(resolve, patienceMs));
     await closeChannel(this.channel);
     this.#closed();
   }
 
-  /**
-   * Sends the settling of a delivery; not before consumers that are being ended have ended, or the
-   * broker would put another message in its place.
-   */
-  settle(delivery: Held, send: (channel: Channel) => void): void {
-    this.events.settling(this);
-    if (this.#shrinking === undefined) this.#settle(delivery, send);
-    else void this.#settleAfter(this.#shrinking, delivery, send);
+  /** Tells the broker that a delivery is done with. */
+  acknowledge(delivery: Held): void {
+    this.#settle(delivery, () => this.#acknowledgements.add(delivery));
   }
 
-  async #settleAfter(
-    shrinking: Promise<void>,
-    delivery: Held,
-    send: (channel: Channel) => void,
-  ): Promise<void> {
+  /** Has the broker deliver it again. */
+  release(delivery: Held): void {
+    this.#settle(delivery, () => this.channel.nack(delivery.message, false, true));
+  }
+
+  /**
+   * Settles a delivery; not before consumers that are being ended have ended, or the broker would
+   * put another message in its place.
+   */
+  #settle(delivery: Held, settle: () => void): void {
+    this.events.settling(this);
+    if (this.#shrinking === undefined) this.#settleNow(delivery, settle);
+    else void this.#settleAfter(this.#shrinking, delivery, settle);
+  }
+
+  async #settleAfter(shrinking: Promise<void>, delivery: Held, settle: () => void): Promise<void> {
     try {
       await shrinking;
-      this.#settle(delivery, send);
+      this.#settleNow(delivery, settle);
     } catch {
       this.#closed(); // the channel went away, and the broker delivers the message again
     }
   }
 
-  #settle(delivery: Held, send: (channel: Channel) => void): void {
-    send(this.channel);
+  #settleNow(delivery: Held, settle: () => void): void {
+    if (!this.alive) return; // the broker delivers it again
     this.unsettled.delete(delivery);
+    settle();
     if (this.#ended.has(delivery.message.fields.consumerTag)) this.#orphans--;
     this.events.changed();
     void this.#closeIfDone();
@@ -194,6 +202,7 @@ export class Session {
   #closed(): void {
     this.#gone = true;
     this.#state = "closed";
+    this.#acknowledgements.clear();
     this.unsettled.clear();
     this.events.changed();
   }
