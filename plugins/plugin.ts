@@ -6,7 +6,7 @@ export interface PluginLimits {
   readonly timeoutMs: number;
   /** Guest linear memory, in bytes; rounded down to 64 KiB pages. */
   readonly memoryBytes: number;
-  /** Bytes that one call may allocate outside guest memory (input, output, config, variables). */
+  /** Bytes that one call may have the host keep for it: input, output, settings, replies. */
   readonly kernelBytes: number;
   /** Largest module before compilation, in bytes. */
   readonly moduleBytes: number;
@@ -24,11 +24,23 @@ export interface PluginOptions {
   readonly config: Readonly<Record<string, string>>;
   /** Calls that may run at once: one worker each. */
   readonly workers: number;
+  /**
+   * Where the guest runs. `worker`: in threads without permissions. `inline`: in this thread, for
+   * cheap guests that are trusted not to use up their time limit; without HTTP.
+   */
+  readonly level: PluginLevel;
+  /** Hosts that the guest may call over HTTP, e.g. `api.example.com`, `*.example.com:8443`. */
+  readonly allowedHosts: readonly string[];
+  /** Bytes of state (keys and values) that all calls of the actor share; 0: none may be kept. */
+  readonly stateBytes: number;
   /** Bounds on each call and each worker. */
   readonly limits: PluginLimits;
   /** Receives what the guest logs; bounded by the host. */
   readonly log?: (level: PluginLogLevel, message: string) => void;
 }
+
+/** How far a guest is kept apart from the service. */
+export type PluginLevel = "worker" | "inline";
 
 /** Severities of a guest's log line; `trace` lines are dropped. */
 export type PluginLogLevel = "debug" | "info" | "warn" | "error";
@@ -46,6 +58,20 @@ export interface PluginCall {
    * only when it ends or reaches its limit: nothing else can interrupt a guest.
    */
   readonly signal?: AbortSignal;
+  /** Receives partial results, while the call runs. */
+  readonly onPartial?: (body: Uint8Array) => void;
+  /** Receives what the guest measured, when the call is over. */
+  readonly onMetric?: (metric: PluginMetric) => void;
+}
+
+/** A value that a guest measured. */
+export interface PluginMetric {
+  /** As the actor declares it. */
+  readonly name: string;
+  /** Finite. */
+  readonly value: number;
+  /** Values by label name. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A loaded plugin. */
@@ -59,6 +85,11 @@ export interface Plugin {
   readonly hash: string;
   /** Why it can take no calls now; absent when it can. */
   readonly trouble?: string | undefined;
+  /**
+   * Resolves when calls can be made.
+   * @throws PluginError `closed`: never again; the signal's reason
+   */
+  ready(signal: AbortSignal): Promise<void>;
   /**
    * The raw bytes that the guest set as its output.
    * @throws PluginError
@@ -77,6 +108,8 @@ export type PluginErrorCode =
   | "timeout" // interrupted at its limit
   | "memory_limit" // asked for more memory than allowed
   | "output_limit"
+  | "host_limit" // asked the host too often, or for too much
+  | "denied" // asked for what its actor does not allow
   | "cancelled"
   | "closed";
 
