@@ -67,12 +67,13 @@ function wasmVariables(wasm: WasmHandler): EnvVar[] {
   const { module } = wasm;
   return plain({
     ASYA_HANDLER_MODE: wasm.mode,
-    ASYA_WASM_MODULE: module.url ?? module.image ?? module.file,
+    ASYA_WASM_MODULE: module.url ?? (module.image && `oci://${module.image}`) ?? module.file,
     ASYA_WASM_SHA256: module.sha256,
     ASYA_WASM_FUNCTION: wasm.function,
     ASYA_WASM_TIMEOUT: wasm.timeout,
     ASYA_WASM_MEMORY: wasm.memory,
     ASYA_WASM_ALLOWED_HOSTS: wasm.allowedHosts.join(",") || undefined,
+    ASYA_WASM_STATE: wasm.state,
     ASYA_WASM_CONFIG: JSON.stringify(wasm.config),
     ASYA_WASM_LEVEL: wasm.level,
     ASYA_WASM_WORKERS: wasm.workers,

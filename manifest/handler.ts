@@ -15,7 +15,7 @@ export interface ModuleSource {
   readonly image?: string;
   /** A file in a volume. */
   readonly volume?: { readonly name: string; readonly path: string };
-  /** Relative to the manifest; local mode and packaging only. `.ts` is AssemblyScript source. */
+  /** Relative to the manifest; local mode and packaging only. `.ts` is source, and built. */
   readonly file?: string;
 }
 
@@ -31,12 +31,14 @@ export interface WasmHandler {
   readonly memory: string;
   /** Per call, in Go syntax. */
   readonly timeout: string;
-  /** How far the plugin is kept apart. */
-  readonly level: string;
+  /** Where the plugin runs: threads of its own, or the sidecar's. */
+  readonly level: "worker" | "inline";
   /** Calls that may run at once. */
   readonly workers: number;
   /** Hosts that the guest may call; none unless listed. */
   readonly allowedHosts: readonly string[];
+  /** Memory for state that all calls share, e.g. `1Mi`; none by default. */
+  readonly state: string;
   /** Settings that the guest reads. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -85,9 +87,10 @@ const wasmSchema = z.strictObject({
   mode,
   memory: sizeText.default("64Mi"),
   timeout: limitText.default("1s"),
-  level: z.string().default("worker"),
+  level: z.enum(["worker", "inline"]).default("worker"),
   workers: z.int().min(1).default(1),
   allowedHosts: z.array(z.string()).default([]),
+  state: sizeText.default("0"),
   config: z.looseObject({}).default({}),
 });
 

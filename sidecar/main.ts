@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Handler, socketHandler, wasmHandler } from "./handlers/mod.ts";
 import { runSidecarProcess } from "./process.ts";
 import type { SidecarSettings } from "./settings.ts";
-import { loadModule } from "./wasm_module.ts";
+import { openPlugin } from "./wasm_module.ts";
 
 /** Written into the socket folder when the sidecar has ended, so that the runtime can end too. */
 const DONE_FILE = "sidecar-done";
@@ -25,14 +25,9 @@ function runtimeHandler(settings: SidecarSettings, log: Logger): Handler {
   });
 }
 
-async function pluginHandler(settings: SidecarSettings, log: Logger): Promise<Handler> {
+function pluginHandler(settings: SidecarSettings, log: Logger): Handler {
   const { actor, wasmMode: mode } = settings;
-  const { loadPlugin } = await import("@asya/plugins");
-  return wasmHandler({
-    load: async () => loadPlugin(await loadModule(settings, log)),
-    actor,
-    mode,
-  });
+  return wasmHandler({ load: (signal) => openPlugin(settings, log, signal), actor, mode });
 }
 
 async function removeDoneFile(dir: string): Promise<void> {
@@ -56,7 +51,7 @@ if (import.meta.main) {
   const code = await runSidecarProcess({
     summary: "Takes envelopes off an actor's queue, has its handler work on them, sends them on.",
     async handler(settings, log) {
-      if (!usesSocket(settings)) return await pluginHandler(settings, log);
+      if (!usesSocket(settings)) return pluginHandler(settings, log);
       await removeDoneFile(settings.socketDir);
       return runtimeHandler(settings, log);
     },

@@ -62,17 +62,17 @@ Deno.test("main.ts ends with 2 and every problem when the settings are wrong", a
   }
 });
 
-Deno.test("main.ts refuses a module that is no file", async () => {
+Deno.test("main.ts refuses a module that is nowhere", async () => {
   await using stage = await Stage.open();
   const { code, stderr } = await start({
     ASYA_ACTOR_NAME: "prep",
     ASYA_TRANSPORT: "sqlite",
     ASYA_SQLITE_PATH: join(stage.dir, "queue.db"),
     ASYA_METRICS_ADDR: "127.0.0.1:0",
-    ASYA_WASM_MODULE: "oci://registry.example/plugin:1",
+    ASYA_WASM_MODULE: join(stage.dir, "plugin.wasm"),
   }).output();
   assert.equal(code, 2);
-  assert.match(decoder.decode(stderr), /ASYA_WASM_MODULE.*only the path of a file/);
+  assert.match(decoder.decode(stderr), /ASYA_WASM_MODULE: .*plugin\.wasm/);
 });
 
 Deno.test("main.ts --help lists the settings", async () => {

@@ -23,4 +23,4 @@ export {
   wasmHandler,
   type WasmHandlerOptions,
 } from "./handlers/mod.ts";
-export { pluginOptions } from "./wasm_module.ts";
+export { MODULE_BYTES, pluginOptions } from "./wasm_module.ts";

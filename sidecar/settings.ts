@@ -189,9 +189,22 @@ export const SIDECAR_SETTINGS = {
   }),
 
   wasmModule: setting.text("ASYA_WASM_MODULE", {
-    help: "path of a WASM plugin that handles the envelopes instead of a runtime on the socket",
+    help: "a WASM plugin that handles the envelopes instead of a runtime on the socket: a path, " +
+      "an https URL, or an oci:// reference; gzipped ones are unpacked",
   }),
-  wasmSha256: setting.text("ASYA_WASM_SHA256", { help: "digest that the module must have" }),
+  wasmSha256: setting.text("ASYA_WASM_SHA256", {
+    help: "digest that the module must have; one from the network is not looked at again then",
+  }),
+  wasmRefresh: setting.duration("ASYA_WASM_REFRESH", {
+    fallback: "1m",
+    help: "how often a module from the network is looked at for a new version; files: at once",
+  }),
+  wasmCacheDir: setting.text("ASYA_WASM_CACHE_DIR", {
+    help: "folder in which modules from the network are kept",
+  }),
+  wasmPullSecretFile: setting.text("ASYA_WASM_PULL_SECRET_FILE", {
+    help: "credentials for registries, in the form of Docker's config.json",
+  }),
   wasmFunction: setting.text("ASYA_WASM_FUNCTION", {
     fallback: "handle",
     help: "exported function that handles one envelope",
@@ -210,16 +223,22 @@ export const SIDECAR_SETTINGS = {
   }),
   wasmAllowedHosts: names("ASYA_WASM_ALLOWED_HOSTS", {
     fallback: "",
-    help: "hosts that the plugin may call, separated by commas",
+    help: "hosts that the plugin may call over HTTP, separated by commas, such as " +
+      "api.example.com,*.example.org:8443; names of private addresses need private:HOST",
   }),
   wasmConfig: texts("ASYA_WASM_CONFIG", { fallback: "{}", help: "settings for the plugin" }),
-  wasmLevel: setting.oneOf(["worker"])("ASYA_WASM_LEVEL", {
+  wasmLevel: setting.oneOf(["worker", "inline"])("ASYA_WASM_LEVEL", {
     fallback: "worker",
-    help: "how far the plugin is kept apart",
+    help:
+      "where the plugin runs: in threads of its own, or in the sidecar's, for short trusted calls",
   }),
   wasmWorkers: count("ASYA_WASM_WORKERS", {
     fallback: "1",
     help: "plugin instances, one call at a time each",
+  }),
+  wasmState: setting.bytes("ASYA_WASM_STATE", {
+    fallback: "0",
+    help: "memory for the state that all calls of the plugin share; it ends with the process",
   }),
 };
 

@@ -1,35 +1,74 @@
-/** The WASM module that the environment names, and the bounds that it runs in. */
+/** The WASM plugin that the environment names: where its module comes from, and its bounds. */
 
 import { SettingsError } from "@asya/config";
-import type { PluginOptions } from "@asya/plugins";
+import type { Plugin, PluginOptions } from "@asya/plugins";
 import type { Logger } from "@asya/telemetry";
+import { Backoff } from "@asya/transport";
 import type { SidecarSettings } from "./settings.ts";
 
-/** Largest module, and largest input and output of one call, in bytes. */
-const MODULE_BYTES = 64 * 2 ** 20;
+/** Largest module, in bytes. */
+export const MODULE_BYTES = 64 * 2 ** 20;
+/** What one call may have the host keep, and its largest output, in bytes. */
 const CALL_BYTES = 64 * 2 ** 20;
 
+/** What waiting may cure; everything else is wrong in the settings or in what they name. */
+const MAY_PASS: readonly string[] = ["unreachable", "unauthorized"];
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
 /**
- * Reads the module.
+ * Reads the module, loads it, and follows it for changes. While the module's server is away it tries
+ * again, for as long as a handler may take to become ready.
  *
- * @throws SettingsError when it is not a file, cannot be read, has another digest, or asks for what
- * this version cannot give
+ * @throws SettingsError when the module is not there, cannot be used, or has another digest;
+ * SourceError when its server cannot be reached; PluginError; the signal's reason
  */
-export async function loadModule(settings: SidecarSettings, log: Logger): Promise<PluginOptions> {
-  const path = settings.wasmModule ?? "";
-  if (/^[a-z]+:\/\//.test(path)) {
-    throw new SettingsError([`ASYA_WASM_MODULE=${path}: only the path of a file is possible`]);
+export async function openPlugin(
+  settings: SidecarSettings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Plugin> {
+  const { InvalidAllowedHosts, SourceError } = await import("@asya/plugins");
+  const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+  const end = performance.now() + settings.runtimeReadyTimeout;
+  while (true) {
+    try {
+      return await start(settings, log);
+    } catch (error) {
+      if (error instanceof InvalidAllowedHosts) {
+        throw new SettingsError([`ASYA_WASM_ALLOWED_HOSTS: ${error.problems.join("; ")}`]);
+      }
+      if (!(error instanceof SourceError)) throw error;
+      if (!MAY_PASS.includes(error.code)) {
+        throw new SettingsError([`ASYA_WASM_MODULE: ${error.message}`]);
+      }
+      if (performance.now() > end) throw error;
+      log.warn("the module cannot be read; trying again", { error });
+    }
+    if (!await backoff.wait(signal)) throw signal.reason;
   }
-  if (settings.wasmAllowedHosts.length > 0) {
-    throw new SettingsError(["ASYA_WASM_ALLOWED_HOSTS: plugins have no network in this version"]);
-  }
-  const module = await read(path);
-  await checkDigest(module, settings.wasmSha256);
-  return pluginOptions(
-    module,
-    settings,
-    (level, message) => log[level](message, { from: "plugin" }),
-  );
+}
+
+async function start(settings: SidecarSettings, log: Logger): Promise<Plugin> {
+  const { loadPlugin, moduleSource, ReloadingPlugin } = await import("@asya/plugins");
+  const { wasmModule = "", wasmSha256: sha256, wasmCacheDir: cacheDir } = settings;
+  const remote = /^(https?|oci):/i.test(wasmModule);
+  const source = moduleSource(wasmModule, {
+    maxBytes: MODULE_BYTES,
+    sha256,
+    cacheDir,
+    refreshMs: remote ? settings.wasmRefresh : undefined,
+    pullSecret: settings.wasmPullSecretFile,
+    log,
+  });
+  const guestLog: PluginOptions["log"] = (level, message) =>
+    log[level](message, { from: "plugin" });
+  return await ReloadingPlugin.start({
+    source,
+    load: ({ bytes }) => loadPlugin(pluginOptions(bytes, settings, guestLog)),
+    log,
+  });
 }
 
 /** A module together with what the settings say about running it. */
@@ -43,6 +82,9 @@ export function pluginOptions(
     functionName: settings.wasmFunction,
     config: settings.wasmConfig,
     workers: settings.wasmWorkers,
+    level: settings.wasmLevel,
+    allowedHosts: settings.wasmAllowedHosts,
+    stateBytes: settings.wasmState,
     limits: {
       timeoutMs: settings.wasmTimeout,
       memoryBytes: settings.wasmMemory,
@@ -52,22 +94,4 @@ export function pluginOptions(
     },
     log,
   };
-}
-
-async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > MODULE_BYTES) throw new Error(`it has ${size} bytes, more than ${MODULE_BYTES}`);
-    return await Deno.readFile(path);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SettingsError([`ASYA_WASM_MODULE=${path}: ${why}`]);
-  }
-}
-
-async function checkDigest(module: Uint8Array<ArrayBuffer>, wanted: string | undefined) {
-  if (wanted === undefined) return;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", module)).toHex();
-  if (digest === wanted.toLowerCase().replace(/^sha256:/, "")) return;
-  throw new SettingsError([`ASYA_WASM_SHA256: the module's digest is ${digest}`]);
 }

@@ -8,17 +8,17 @@ const HOSTILE: Record<string, [PluginErrorCode, RegExp]> = {
   trap: ["trap", /unreachable/],
   recurse: ["trap", /stack is exhausted/],
   grow: ["memory_limit", /holds 4194304 of 4194304 bytes/],
-  alloc_hog: ["memory_limit", /more than 1000000 bytes of host memory/],
+  alloc_hog: ["memory_limit", /more than 2000000 bytes of host memory/],
   alloc_tiny: ["memory_limit", /host memory/],
   alloc_negative: ["memory_limit", /host memory/],
-  config_hog: ["memory_limit", /host memory/],
-  var_hog: ["memory_limit", /host memory|variables hold more/],
+  config_hog: ["host_limit", /more than 10000 times/],
+  var_hog: ["memory_limit", /variables hold more/],
   output_beyond: ["trap", /beyond its block/],
   output_nowhere: ["trap", /no block/],
   output_negative: ["output_limit", /its limit is 200000/],
   output_huge: ["output_limit", /300000 bytes; its limit is 200000/],
   store_nowhere: ["trap", /./],
-  http: ["guest_error", /HTTP, which it is not allowed/],
+  http: ["denied", /http to 127.0.0.1 is not allowed: add/],
 };
 
 for (const [name, [code, message]] of Object.entries(HOSTILE)) {

@@ -1,25 +1,36 @@
-/** Loads a module as a {@linkcode Plugin}: checks it, rewrites it, compiles it, starts its workers. */
+/** Loads a module as a {@linkcode Plugin}: checks it, rewrites it, compiles it, starts it. */
 
 import { type Plugin, PluginError, type PluginOptions } from "../plugin.ts";
-import { Pool } from "./pool.ts";
+import { scriptOf } from "../script.ts";
+import { parseAllowedHosts } from "./allowed_hosts.ts";
+import type { GuestCode } from "./guest.ts";
+import { InlinePlugin } from "./inline.ts";
+import { compileKernel } from "./kernel/kernel.ts";
+import { Pool, type Prepared } from "./pool.ts";
 import { PAGE_BYTES, prepare } from "./prepare.ts";
+import { ActorState } from "./state.ts";
+import { checkModule } from "./validate.ts";
 
 async function sha256(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
   return new Uint8Array(digest).toHex();
 }
 
-async function compile(options: PluginOptions): Promise<WebAssembly.Module> {
-  const { module, limits } = options;
+async function compile(options: PluginOptions): Promise<GuestCode> {
+  const { module, limits, functionName } = options;
   if (module.length > limits.moduleBytes) {
     throw new PluginError(
       "invalid_module",
       `the module has ${module.length} bytes; its limit is ${limits.moduleBytes}`,
     );
   }
+  const source = scriptOf(module);
+  if (source !== undefined) return { kind: "script", source };
   const prepared = prepare(module, Math.floor(limits.memoryBytes / PAGE_BYTES));
+  checkModule(prepared, functionName);
   try {
-    return await WebAssembly.compile(prepared);
+    const compiled = await WebAssembly.compile(prepared.bytes);
+    return { kind: "wasm", module: compiled, kernel: compileKernel() };
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw error;
     const message = error.message.replace("WebAssembly.compile(): ", "");
@@ -29,33 +40,28 @@ async function compile(options: PluginOptions): Promise<WebAssembly.Module> {
   }
 }
 
-function checkFunction(module: WebAssembly.Module, name: string): void {
-  const functions = WebAssembly.Module.exports(module)
-    .filter((entry) => entry.kind === "function").map((entry) => entry.name);
-  if (functions.includes(name)) return;
-  const shown = functions.slice(0, 20).join(", ") || "none";
-  throw new PluginError(
-    "missing_function",
-    `the module does not export the function ${JSON.stringify(name)}; it exports: ${shown}`,
-  );
+async function start(prepared: Prepared): Promise<Plugin> {
+  if (prepared.level === "inline") return await InlinePlugin.start(prepared);
+  const script = new URL("./worker.ts", import.meta.url);
+  const pool = new Pool({ ...prepared, script });
+  await pool.start();
+  return pool;
 }
 
 /**
- * Loads a module and starts its workers; each holds one instance.
+ * Loads a module and starts its workers, or its instance in this thread; each holds one instance.
  *
  * @throws PluginError `invalid_module` | `missing_function` | `memory_limit`, or `trap`, `timeout`
- * or `guest_error` when the module's start-up code fails
+ * or `guest_error` when the module's start-up code fails; AllowedHostsError
  */
 export async function loadPlugin(options: PluginOptions): Promise<Plugin> {
   const hash = await sha256(options.module);
   const { functionName } = options;
+  const allowed = parseAllowedHosts(options.allowedHosts);
+  const state = new ActorState(options.stateBytes);
   try {
-    const module = await compile(options);
-    checkFunction(module, functionName);
-    const script = new URL("./worker.ts", import.meta.url);
-    const pool = new Pool({ ...options, module, hash, script });
-    await pool.start();
-    return pool;
+    const code = await compile(options);
+    return await start({ ...options, code, hash, allowed, state });
   } catch (error) {
     if (!(error instanceof PluginError) || error.module) throw error;
     const { code, message, cause } = error;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PluginError } from "../plugin.ts";
 import { loadPlugin } from "./load.ts";
 import { assemble, guestModule } from "./testdata/assemble.ts";
-import { ask, LIMITS, withPlugin } from "./testdata/with_plugin.ts";
+import { ask, OPTIONS, withPlugin } from "./testdata/with_plugin.ts";
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
@@ -149,7 +149,7 @@ const REFUSED: Record<string, [Uint8Array, string, RegExp]> = {
 for (const [what, [module, code, message]] of Object.entries(REFUSED)) {
   Deno.test(`loadPlugin() refuses ${what}`, () =>
     assert.rejects(
-      loadPlugin({ module, functionName: "echo", config: {}, workers: 2, limits: LIMITS }),
+      loadPlugin({ ...OPTIONS, module, functionName: "echo", workers: 2 }),
       { name: "PluginError", code, message, functionName: "echo" },
     ));
 }

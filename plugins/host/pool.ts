@@ -11,7 +11,20 @@ import {
   type PluginErrorPlace,
   type PluginOptions,
 } from "../plugin.ts";
-import type { CallRequest, CallResult, LoadRequest, PlainError, WorkerAnswer } from "./protocol.ts";
+import type { AllowedHosts } from "./allowed_hosts.ts";
+import { Breaker } from "./breaker.ts";
+import type { GuestCode } from "./guest.ts";
+import { newHostMemory } from "./host_memory.ts";
+import { HostSide } from "./host_side.ts";
+import type {
+  CallRequest,
+  CallResult,
+  PlainError,
+  WorkerAnswer,
+  WorkerRequest,
+} from "./protocol.ts";
+import { sleep } from "./sleep.ts";
+import type { ActorState } from "./state.ts";
 
 /** Most calls in one hand-over. */
 const MAX_BATCH = 16;
@@ -28,13 +41,23 @@ const GRACE_MS = 2_000;
 /** What a worker may take to come up, in milliseconds; the engine may have to be downloaded. */
 const START_MS = 60_000;
 
+/** Body of one reply of HTTP, in bytes. */
+const MAX_REPLY_BYTES = 16 * 1024 * 1024;
+
 /** A worker that hangs cannot be stopped and burns a core: after so many, no more are started. */
 const MAX_HUNG = 3;
 
-/** How to run a pool. */
-export interface PoolOptions extends Omit<PluginOptions, "module"> {
-  readonly module: WebAssembly.Module;
+/** A checked module, and what its guests may reach. */
+export interface Prepared extends Omit<PluginOptions, "module" | "stateBytes"> {
+  readonly code: GuestCode;
+  /** SHA-256 of the module as it was given, in hex. */
   readonly hash: string;
+  readonly allowed: AllowedHosts;
+  readonly state: ActorState;
+}
+
+/** How to run a pool. */
+export interface PoolOptions extends Prepared {
   /** The workers' script. */
   readonly script: URL;
   /** {@linkcode GRACE_MS}, shorter in tests. */
@@ -48,6 +71,8 @@ interface Pending {
   /** It was with others on a worker that died: the next time it goes alone. */
   suspect: boolean;
   settled: boolean;
+  /** Ends what the host does for it; set while it runs. */
+  stop?: () => void;
   resolve(output: Uint8Array): void;
   reject(error: PluginError): void;
 }
@@ -55,6 +80,7 @@ interface Pending {
 /** A worker and the calls that it has. */
 interface Slot {
   readonly worker: Worker;
+  readonly host: HostSide;
   readonly running: Map<number, Pending>;
   ready: boolean;
   watchdog?: ReturnType<typeof setTimeout> | undefined;
@@ -63,24 +89,28 @@ interface Slot {
 /** Workers that run one module. */
 export class Pool implements Plugin {
   readonly #options: PoolOptions;
-  readonly #load: LoadRequest;
+  readonly #breaker = new Breaker();
   readonly #slots = new Set<Slot>();
+  readonly #closingHosts = new Set<Promise<void>>();
   readonly #queue: Pending[] = [];
   #nextId = 0;
   #meanMs = BATCH_MS;
   #hung = 0;
   #closing = false;
   #idle = Promise.withResolvers<void>();
-  trouble: string | undefined;
+  /** Why there will be no more calls. */
+  #ended: string | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    const { module, functionName, config, limits } = options;
-    this.#load = { kind: "load", module, functionName, config, limits };
   }
 
   get hash(): string {
     return this.#options.hash;
+  }
+
+  get trouble(): string | undefined {
+    return this.#ended ?? this.#breaker.trouble;
   }
 
   get concurrency(): number {
@@ -103,13 +133,25 @@ export class Pool implements Plugin {
     }
   }
 
+  async ready(signal: AbortSignal): Promise<void> {
+    while (this.#ended === undefined && !this.#closing && this.#breaker.pauseMs > 0) {
+      await sleep(this.#breaker.pauseMs, signal);
+    }
+    if (this.#closing) throw this.#error("closed", "the plugin is closed");
+    if (this.#ended !== undefined) throw this.#error("closed", this.#ended);
+  }
+
   call(call: PluginCall): Promise<Uint8Array> {
     if (this.#closing) return Promise.reject(this.#error("closed", "the plugin is closed"));
-    if (this.trouble) return Promise.reject(this.#error("closed", this.trouble));
+    const { trouble } = this;
+    if (trouble !== undefined) return Promise.reject(this.#error("closed", trouble));
     if (call.signal?.aborted) return Promise.reject(this.#cancelled(call.signal));
     return new Promise((resolve, reject) => {
       const { timeoutMs } = this.#options.limits;
-      const cancel = () => pending.reject(this.#cancelled(call.signal));
+      const cancel = () => {
+        pending.stop?.();
+        pending.reject(this.#cancelled(call.signal));
+      };
       const settle = (act: () => void) => {
         if (pending.settled) return;
         pending.settled = true;
@@ -135,6 +177,7 @@ export class Pool implements Plugin {
     this.#rejectQueue("closed", "the plugin is closed");
     this.#endIdle();
     await this.#idle.promise;
+    await Promise.all(this.#closingHosts);
   }
 
   #endIdle(): void {
@@ -144,6 +187,8 @@ export class Pool implements Plugin {
 
   #end(slot: Slot): void {
     clearTimeout(slot.watchdog);
+    const closing = slot.host.close().finally(() => this.#closingHosts.delete(closing));
+    this.#closingHosts.add(closing);
     slot.worker.terminate();
     this.#slots.delete(slot);
   }
@@ -153,9 +198,10 @@ export class Pool implements Plugin {
   }
 
   #startWorker(): Promise<void> {
-    const { limits, script, graceMs = GRACE_MS } = this.#options;
+    const { code, functionName, config, limits, script, graceMs = GRACE_MS } = this.#options;
     const worker = new Worker(script, { type: "module", deno: { permissions: "none" } });
-    const slot: Slot = { worker, running: new Map(), ready: false };
+    const shared = newHostMemory(Math.max(MAX_REPLY_BYTES, this.#options.state.maxBytes));
+    const slot: Slot = { worker, host: this.#hostSide(shared), running: new Map(), ready: false };
     this.#slots.add(slot);
     const loaded = Promise.withResolvers<void>();
     const fail = (error: PlainError) => {
@@ -168,6 +214,11 @@ export class Pool implements Plugin {
     );
     worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       if (data.kind === "results") return this.#onResults(slot, data.results, data.idle);
+      if (data.kind === "host") {
+        return slot.host.receive(data, {
+          partial: (body) => slot.running.get(data.call)?.call.onPartial?.(body),
+        });
+      }
       if (data.kind === "failed") return fail(data.error);
       clearTimeout(slot.watchdog);
       slot.ready = true;
@@ -179,8 +230,14 @@ export class Pool implements Plugin {
       if (!slot.ready) return fail({ code: "trap", message: `the worker died: ${event.message}` });
       this.#onLost(slot, "trap", `the worker died: ${event.message}`);
     };
-    worker.postMessage(this.#load);
+    const load: WorkerRequest = { kind: "load", code, functionName, config, limits, shared };
+    worker.postMessage(load);
     return loaded.promise;
+  }
+
+  #hostSide(shared: SharedArrayBuffer): HostSide {
+    const { allowed, state, limits: { timeoutMs } } = this.#options;
+    return new HostSide(shared, { allowed, state, timeoutMs, maxReplyBytes: MAX_REPLY_BYTES });
   }
 
   #dispatch(): void {
@@ -212,6 +269,7 @@ export class Pool implements Plugin {
       const { call: { input, context }, limitMs } = pending;
       const id = this.#nextId++;
       slot.running.set(id, pending);
+      pending.stop = () => slot.host.end(id);
       return { id, input: new Uint8Array(input), context, limitMs };
     });
     const limitMs = calls.reduce((sum, call) => sum + call.limitMs, 0);
@@ -223,13 +281,20 @@ export class Pool implements Plugin {
   }
 
   #onResults(slot: Slot, results: readonly CallResult[], idle: boolean): void {
-    for (const { id, result, log, ms } of results) {
+    for (const { id, result, log, metrics, ms } of results) {
+      slot.host.end(id);
       this.#meanMs += (ms - this.#meanMs) * SMOOTHING;
       for (const { level, message } of log) this.#options.log?.(level, message);
       const pending = slot.running.get(id);
       slot.running.delete(id);
-      if (result instanceof Uint8Array) pending?.resolve(result);
-      else pending?.reject(this.#error(result.code, result.message, result));
+      for (const metric of metrics) pending?.call.onMetric?.(metric);
+      if (result instanceof Uint8Array) {
+        this.#breaker.passed();
+        pending?.resolve(result);
+      } else {
+        this.#breaker.failed(result);
+        pending?.reject(this.#error(result.code, result.message, result));
+      }
     }
     if (!idle) return;
     clearTimeout(slot.watchdog);
@@ -259,7 +324,7 @@ export class Pool implements Plugin {
   }
 
   #giveUp(trouble: string): void {
-    this.trouble = trouble;
+    this.#ended = trouble;
     if (this.#slots.size === 0) this.#rejectQueue("closed", trouble);
   }
 

@@ -1,17 +1,26 @@
 import assert from "node:assert/strict";
 import { PluginError } from "../plugin.ts";
+import { parseAllowedHosts } from "./allowed_hosts.ts";
+import { compileKernel } from "./kernel/kernel.ts";
 import { Pool } from "./pool.ts";
+import { ActorState } from "./state.ts";
 import { assemble } from "./testdata/assemble.ts";
-import { ask, LIMITS, withPlugin } from "./testdata/with_plugin.ts";
+import { ask, LIMITS, OPTIONS, withPlugin } from "./testdata/with_plugin.ts";
 
 /** A pool whose workers do what their input says: `hang`, `die`, or answer with it. */
 async function withWilfulWorkers(workers: number, use: (pool: Pool) => Promise<void>) {
   const pool = new Pool({
-    module: new WebAssembly.Module(assemble("(module)")),
+    ...OPTIONS,
+    code: {
+      kind: "wasm",
+      module: new WebAssembly.Module(assemble("(module)")),
+      kernel: compileKernel(),
+    },
+    allowed: parseAllowedHosts([]),
+    state: new ActorState(0),
     hash: "0".repeat(64),
     script: new URL("./testdata/wilful_worker.ts", import.meta.url),
     functionName: "handle",
-    config: {},
     workers,
     limits: { ...LIMITS, timeoutMs: 100 },
     graceMs: 50,

@@ -1,229 +1,181 @@
 /**
  * Rewrites a module before it is compiled, so that the limits hold whatever it declares: caps its
- * memory and tables, refuses what cannot be bounded, and moves the imports that the engine would
- * serve itself (WASI, HTTP) into namespaces of ours.
+ * memory and tables. Finds everything that this host cannot bound or does not offer.
  * Binary format: https://webassembly.github.io/spec/core/binary/modules.html
  */
 
 import { PluginError } from "../plugin.ts";
+import { damaged, Reader, Writer } from "./binary.ts";
 
 /** Bytes of one page of linear memory. */
 export const PAGE_BYTES = 65_536;
-
-/** Where imports from `wasi_snapshot_preview1` go. */
-export const WASI_NAMESPACE = "host:wasi";
-
-/** Where the imports `http_*` from `extism:host/env` go. */
-export const HTTP_NAMESPACE = "host:http";
 
 /** Entries of all tables together; V8 takes about 16 bytes for each, outside the guest's memory. */
 const MAX_TABLE_ENTRIES = 1 << 17;
 const MAX_TABLES = 16;
 
-const SECTION = { type: 1, import: 2, table: 4, memory: 5, tag: 13 } as const;
+const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 } as const;
+/** Kinds of imports and exports. */
+const KINDS = ["function", "table", "memory", "global", "tag"] as const;
 const FUNCTION_TYPE = 0x60;
 const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
-const encoder = new TextEncoder();
-
-function refuse(message: string): never {
-  throw new PluginError("invalid_module", message);
+/** What a module asks for or offers, by name. */
+export interface ModuleName {
+  readonly name: string;
+  readonly kind: typeof KINDS[number];
 }
 
-/** Reads a module from front to back; every read is checked against the end. */
-class Reader {
-  constructor(readonly bytes: Uint8Array, public position: number, readonly end: number) {}
+/** A module with its limits lowered to ours, and what it is. */
+export interface Prepared {
+  /** Not to be used when there are problems. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly imports: readonly (ModuleName & { readonly module: string })[];
+  readonly exports: readonly ModuleName[];
+  /** Why this host cannot run it, one sentence each. */
+  readonly problems: readonly string[];
+}
 
-  byte(): number {
-    if (this.position >= this.end) refuse("the module is cut off or damaged");
-    return this.bytes[this.position++]!;
+function kindOf(reader: Reader): typeof KINDS[number] {
+  return KINDS[reader.byte()] ?? damaged("the module holds a kind of name that does not exist");
+}
+
+/** Goes through the sections of one module. */
+class Preparation {
+  readonly imports: (ModuleName & { readonly module: string })[] = [];
+  readonly exports: ModuleName[] = [];
+  readonly problems: string[] = [];
+
+  constructor(private readonly maxPages: number) {}
+
+  /** The section anew, or nothing where it stays as it is. */
+  section(id: number, body: Reader): Uint8Array | undefined {
+    if (id === SECTION.table) return this.#tables(body);
+    if (id === SECTION.memory) return this.#memories(body);
+    if (id === SECTION.type) this.#types(body);
+    if (id === SECTION.import) this.#imports(body);
+    if (id === SECTION.export) this.#exports(body);
+    // A thrown exception lives on the host's heap, like a garbage-collected value.
+    if (id === SECTION.tag) this.problems.push("it uses exception handling, which is not allowed");
+    return undefined;
   }
 
-  /** An unsigned LEB128 number of at most 32 bits. */
-  u32(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+  /** Only functions: structures and arrays live on the host's heap, where nothing bounds them. */
+  #types(body: Reader): void {
+    for (let left = body.u32(); left > 0; left--) {
+      if (body.byte() !== FUNCTION_TYPE) {
+        this.problems.push("it uses garbage-collected types, which are not allowed");
+        return; // how long one of them is does not matter
+      }
+      for (let parameters = body.u32(); parameters > 0; parameters--) body.valueType();
+      for (let results = body.u32(); results > 0; results--) body.valueType();
     }
-    return refuse("the module holds a number that is too long");
   }
 
-  /** Steps over `length` bytes and returns them. */
-  take(length: number): Uint8Array {
-    if (length > this.end - this.position) refuse("the module is cut off or damaged");
-    return this.bytes.subarray(this.position, this.position += length);
-  }
-
-  text(): string {
-    try {
-      return decoder.decode(this.take(this.u32()));
-    } catch (error) {
-      if (error instanceof PluginError) throw error;
-      throw new PluginError("invalid_module", "the module holds a name that is not UTF-8", {
-        cause: error,
-      });
+  #imports(body: Reader): void {
+    for (let left = body.u32(); left > 0; left--) {
+      const module = body.text();
+      const name = body.text();
+      const kind = kindOf(body);
+      this.imports.push({ module, name, kind });
+      if (kind === "function") body.u32();
+      else if (kind === "memory") body.limits();
+      else if (kind === "tag") body.take(1) && body.u32();
+      else {
+        body.valueType();
+        if (kind === "global") body.byte();
+        else body.limits();
+      }
     }
   }
 
-  /** Steps over a value type, which is longer than a byte for typed references. */
-  valueType(): void {
-    const form = this.byte();
-    if (form !== 0x63 && form !== 0x64) return;
-    for (let length = 0; this.byte() >= 0x80; length++) {
-      if (length > 5) refuse("the module holds a number that is too long");
+  #exports(body: Reader): void {
+    for (let left = body.u32(); left > 0; left--) {
+      this.exports.push({ name: body.text(), kind: kindOf(body) });
+      body.u32();
     }
   }
 
-  /** Smallest and largest size of a memory or table. */
-  limits(what: string): { min: number; max: number } {
-    const flags = this.byte();
-    if (flags > 1) refuse(`the module declares a shared or 64-bit ${what}, which is not allowed`);
-    const min = this.u32();
-    return { min, max: flags === 1 ? this.u32() : Infinity };
-  }
-}
-
-/** Collects the bytes of one rewritten section. */
-class Writer {
-  readonly #bytes: number[] = [];
-
-  u32(value: number): this {
-    let rest = value;
-    do {
-      const low = rest & 0x7f;
-      rest = Math.floor(rest / 128);
-      this.#bytes.push(rest > 0 ? low | 0x80 : low);
-    } while (rest > 0);
-    return this;
-  }
-
-  raw(bytes: Iterable<number>): this {
-    for (const byte of bytes) this.#bytes.push(byte);
-    return this;
-  }
-
-  text(text: string): this {
-    const bytes = encoder.encode(text);
-    return this.u32(bytes.length).raw(bytes);
-  }
-
-  limits(min: number, max: number): this {
-    return this.raw([1]).u32(min).u32(max);
-  }
-
-  section(id: number): Uint8Array {
-    const size = new Writer().u32(this.#bytes.length);
-    return Uint8Array.from([id, ...size.#bytes].concat(this.#bytes));
-  }
-}
-
-/** Only functions: structures and arrays live on the host's heap, where nothing bounds them. */
-function checkTypes(reader: Reader): void {
-  for (let left = reader.u32(); left > 0; left--) {
-    if (reader.byte() !== FUNCTION_TYPE) {
-      refuse("the module uses garbage-collected types, which are not allowed");
+  #tables(body: Reader): Uint8Array | undefined {
+    const count = body.u32();
+    if (count > MAX_TABLES) {
+      this.problems.push(`it has ${count} tables; at most ${MAX_TABLES} may be`);
+      return undefined;
     }
-    for (let parameters = reader.u32(); parameters > 0; parameters--) reader.valueType();
-    for (let results = reader.u32(); results > 0; results--) reader.valueType();
-  }
-}
-
-function namespaceOf(module: string, name: string): string {
-  if (module === "wasi_snapshot_preview1") return WASI_NAMESPACE;
-  if (module === "extism:host/env" && name.startsWith("http_")) return HTTP_NAMESPACE;
-  return module;
-}
-
-function rewriteImports(reader: Reader): Uint8Array {
-  const count = reader.u32();
-  const out = new Writer().u32(count);
-  for (let left = count; left > 0; left--) {
-    const module = reader.text();
-    const name = reader.text();
-    if (reader.byte() !== 0) {
-      refuse(`the module imports ${module}.${name}; only functions may be imported`);
+    const out = new Writer().u32(count);
+    let room = MAX_TABLE_ENTRIES;
+    for (let left = count; left > 0; left--) {
+      const start = body.position;
+      if (body.bytes[start] === 0x40) {
+        this.problems.push("it has a table with an initial value, which is not allowed");
+        return undefined;
+      }
+      body.valueType();
+      out.raw(body.bytes.subarray(start, body.position));
+      const { min, max, plain } = body.limits();
+      if (!plain) this.problems.push("it declares a shared or 64-bit table, which is not allowed");
+      if (min > room) {
+        this.problems.push(`its tables hold more than ${MAX_TABLE_ENTRIES} entries`);
+        return undefined;
+      }
+      // What is left over is shared out evenly, so that growing all tables stays in the bound.
+      const largest = Math.min(max, min + Math.floor((room - min) / left));
+      out.limits(min, largest);
+      room -= largest;
     }
-    out.text(namespaceOf(module, name)).text(name).raw([0]).u32(reader.u32());
+    return out.section(SECTION.table);
   }
-  return out.section(SECTION.import);
-}
 
-function rewriteTables(reader: Reader): Uint8Array {
-  const count = reader.u32();
-  if (count > MAX_TABLES) refuse(`the module has ${count} tables; at most ${MAX_TABLES} may be`);
-  const out = new Writer().u32(count);
-  let room = MAX_TABLE_ENTRIES;
-  for (let left = count; left > 0; left--) {
-    const start = reader.position;
-    if (reader.bytes[start] === 0x40) refuse("the module has a table with an initial value");
-    reader.valueType();
-    out.raw(reader.bytes.subarray(start, reader.position));
-    const { min, max } = reader.limits("table");
-    if (min > room) refuse(`the module's tables hold more than ${MAX_TABLE_ENTRIES} entries`);
-    // What is left over is shared out evenly, so that growing all tables stays in the bound.
-    const largest = Math.min(max, min + Math.floor((room - min) / left));
-    out.limits(min, largest);
-    room -= largest;
-  }
-  return out.section(SECTION.table);
-}
-
-function rewriteMemories(reader: Reader, maxPages: number): Uint8Array {
-  const count = reader.u32();
-  if (count > 1) refuse("the module has more than one memory");
-  const out = new Writer().u32(count);
-  if (count === 1) {
-    const { min, max } = reader.limits("memory");
-    if (min > maxPages) {
-      throw new PluginError(
-        "memory_limit",
-        `the module starts with ${min * PAGE_BYTES} bytes of memory; ` +
-          `its limit is ${maxPages * PAGE_BYTES}`,
-      );
+  #memories(body: Reader): Uint8Array | undefined {
+    const count = body.u32();
+    if (count > 1) {
+      this.problems.push("it has more than one memory, which is not allowed");
+      return undefined;
     }
-    out.limits(min, Math.min(max, maxPages));
+    const out = new Writer().u32(count);
+    if (count === 1) {
+      const { min, max, plain } = body.limits();
+      if (!plain) this.problems.push("it declares a shared or 64-bit memory, which is not allowed");
+      if (plain && min > this.maxPages) {
+        throw new PluginError(
+          "memory_limit",
+          `the module starts with ${min * PAGE_BYTES} bytes of memory; ` +
+            `its limit is ${this.maxPages * PAGE_BYTES}`,
+        );
+      }
+      out.limits(min, Math.min(max, this.maxPages));
+    }
+    return out.section(SECTION.memory);
   }
-  return out.section(SECTION.memory);
-}
-
-function rewriteSection(id: number, body: Reader, maxPages: number): Uint8Array | undefined {
-  if (id === SECTION.import) return rewriteImports(body);
-  if (id === SECTION.table) return rewriteTables(body);
-  if (id === SECTION.memory) return rewriteMemories(body, maxPages);
-  // A thrown exception lives on the host's heap, like a garbage-collected value.
-  if (id === SECTION.tag) refuse("the module uses exception handling, which is not allowed");
-  if (id === SECTION.type) checkTypes(body);
-  return undefined;
 }
 
 /**
- * The same module with its limits lowered to ours.
+ * The same module with its limits lowered to ours, and what is in it.
  *
  * @param maxPages largest linear memory, in pages of 64 KiB
- * @throws PluginError `invalid_module` | `memory_limit`
+ * @throws PluginError `invalid_module`: damaged, or no module; `memory_limit`
  */
-export function prepare(module: Uint8Array, maxPages: number): Uint8Array<ArrayBuffer> {
+export function prepare(module: Uint8Array, maxPages: number): Prepared {
   if (!MAGIC.every((byte, at) => module[at] === byte)) {
-    refuse("these bytes are not a WebAssembly module (version 1)");
+    damaged("these bytes are not a WebAssembly module (version 1)");
   }
   const parts: Uint8Array[] = [module.subarray(0, MAGIC.length)];
   const reader = new Reader(module, MAGIC.length, module.length);
+  const preparation = new Preparation(maxPages);
   while (reader.position < reader.end) {
     const start = reader.position;
     const id = reader.byte();
     const body = reader.take(reader.u32());
     const from = body.byteOffset - module.byteOffset;
-    const rewritten = rewriteSection(id, new Reader(module, from, from + body.length), maxPages);
+    const rewritten = preparation.section(id, new Reader(module, from, from + body.length));
     parts.push(rewritten ?? module.subarray(start, reader.position));
   }
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
-    out.set(part, at);
+    bytes.set(part, at);
     at += part.length;
   }
-  return out;
+  const { imports, exports, problems } = preparation;
+  return { bytes, imports, exports, problems };
 }

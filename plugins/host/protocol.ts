@@ -1,15 +1,15 @@
 /** What the pool and its workers say to each other. Buffers are transferred, never copied. */
 
-import { PluginError, type PluginErrorCode, type PluginLimits } from "../plugin.ts";
+import { PluginError, type PluginErrorCode, type PluginMetric } from "../plugin.ts";
+import type { HostMessage } from "./blocking_host.ts";
+import type { GuestOptions } from "./guest.ts";
 import type { LogLine } from "./guest_log.ts";
 
 /** First message to a worker. */
-export interface LoadRequest {
+export interface LoadRequest extends GuestOptions {
   readonly kind: "load";
-  readonly module: WebAssembly.Module;
-  readonly functionName: string;
-  readonly config: Readonly<Record<string, string>>;
-  readonly limits: PluginLimits;
+  /** Through which the host answers what the guest asks of it. */
+  readonly shared: SharedArrayBuffer;
 }
 
 /** One call, as it is handed over. */
@@ -43,15 +43,20 @@ export interface CallResult {
   readonly id: number;
   readonly result: Uint8Array<ArrayBuffer> | PlainError;
   readonly log: readonly LogLine[];
+  readonly metrics: readonly PluginMetric[];
   /** How long it ran, in milliseconds. */
   readonly ms: number;
 }
 
-/** From a worker: it is loaded; it could not load; some calls ended (and maybe all of them). */
+/**
+ * From a worker: it is loaded; it could not load; some calls ended (and maybe all of them); the
+ * guest asks for something.
+ */
 export type WorkerAnswer =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly error: PlainError }
-  | { readonly kind: "results"; readonly results: readonly CallResult[]; readonly idle: boolean };
+  | { readonly kind: "results"; readonly results: readonly CallResult[]; readonly idle: boolean }
+  | HostMessage;
 
 /** For the way between threads, where classes are lost. */
 export function plainError(error: unknown): PlainError {

@@ -4,6 +4,9 @@
  * https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
  */
 
+/** Namespace of WASI preview 1. */
+export const WASI_NAMESPACE = "wasi_snapshot_preview1";
+
 const SUCCESS = 0;
 const BAD_FILE_DESCRIPTOR = 8;
 const NOT_SUPPORTED = 58;

@@ -10,6 +10,7 @@ import {
   type HandlerCall,
   HandlerError,
   HandlerGone,
+  type HandlerMetric,
   type HandlerSink,
   HandlerTimeout,
 } from "./handler.ts";
@@ -17,8 +18,11 @@ import { cancelled, unlessAborted } from "./limit.ts";
 
 /** Which plugin, and what it is given. */
 export interface WasmHandlerOptions {
-  /** Loads the plugin; called by the first `ready`, and again by the next one where it failed. */
-  readonly load: () => Promise<Plugin>;
+  /**
+   * Loads the plugin; called by the first `ready`, and again by the next one where it failed. The
+   * signal aborts when the handler is closed.
+   */
+  readonly load: (signal: AbortSignal) => Promise<Plugin>;
   /** The actor's name, for the guest. */
   readonly actor: string;
   /** `payload`: the payload in, a payload (or an array of them) out; `envelope`: whole envelopes. */
@@ -33,7 +37,7 @@ export function wasmHandler(options: WasmHandlerOptions): Handler {
 class WasmHandler implements Handler {
   #plugin: Plugin | undefined;
   #loading: Promise<void> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
   #trouble: string | undefined = "the plugin is not loaded";
 
   constructor(private readonly options: WasmHandlerOptions) {}
@@ -48,9 +52,14 @@ class WasmHandler implements Handler {
 
   async ready(signal: AbortSignal): Promise<void> {
     await unlessAborted(() => this.#loading ??= this.#begin(), signal);
-    // Not loaded again here: workers that hang cannot be ended, and each burns a core for as long
-    // as the process lives. Whoever runs the sidecar starts it anew.
-    if (this.trouble !== undefined) throw new HandlerGone(this.trouble);
+    try {
+      await this.#plugin?.ready(signal);
+    } catch (error) {
+      // Not loaded again here: workers that hang cannot be ended, and each burns a core for as long
+      // as the process lives. Whoever runs the sidecar starts it anew.
+      throw isPluginError(error) ? new HandlerGone(error.message, { cause: error }) : error;
+    }
+    if (this.#plugin === undefined) throw new HandlerGone(this.trouble);
   }
 
   async handle(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer> {
@@ -66,19 +75,29 @@ class WasmHandler implements Handler {
       "asya.id": envelope.id,
       ...(envelope.deadline === undefined ? {} : { "asya.deadline": envelope.deadline }),
     };
+    const metrics: HandlerMetric[] = [];
+    let partials = 0;
     sink.started();
     let output: Uint8Array;
     try {
-      output = await plugin.call({ input, context, limitMs, signal });
+      output = await plugin.call({
+        input,
+        context,
+        limitMs,
+        signal,
+        onPartial: (body) => sink.partial(partials++, body),
+        onMetric: (metric) => metrics.push(metric),
+      });
     } catch (error) {
       throw isPluginError(error) ? translated(error, call) : error;
     }
-    return readOutput(output, mode);
+    const answer = readOutput(output, mode);
+    return metrics.length === 0 ? answer : { ...answer, metrics };
   }
 
   async close(): Promise<void> {
     const plugin = this.#plugin;
-    this.#closed = true;
+    this.#closing.abort(new HandlerGone("the handler was closed"));
     this.#trouble = "the handler was closed";
     this.#plugin = undefined;
     await plugin?.close();
@@ -93,10 +112,11 @@ class WasmHandler implements Handler {
   }
 
   async #load(): Promise<void> {
-    const plugin = await this.options.load();
-    if (this.#closed) {
+    const { signal } = this.#closing;
+    const plugin = await this.options.load(signal);
+    if (signal.aborted) {
       await plugin.close();
-      throw new HandlerGone("the handler was closed");
+      throw signal.reason;
     }
     this.#plugin = plugin;
   }
@@ -119,6 +139,7 @@ function translated(error: PluginError, call: HandlerCall): Error {
     case "memory_limit":
       return new HandlerError(failure("oom_error", error), options);
     case "output_limit":
+    case "host_limit":
       return new HandlerError(failure("resource_limit", error), options);
     default:
       return new HandlerError(failure("processing_error", error), options);

@@ -10,6 +10,7 @@ function plugin(run: (call: PluginCall) => Uint8Array | Promise<Uint8Array>): Pl
   return {
     concurrency: 3,
     hash: "00",
+    ready: () => Promise.resolve(),
     call: (given) => Promise.resolve(given).then(run),
     close: () => Promise.resolve(),
   };
@@ -201,6 +202,7 @@ Deno.test("wasmHandler() blames no call for a plugin that gave up, and ready() e
   const { signal } = new AbortController();
   await handler.ready(signal);
   broken.trouble = trouble;
+  broken.ready = () => Promise.reject(new PluginError("closed", trouble));
   const sink = new Sink();
   await assert.rejects(handler.handle(call(), sink), (e) => {
     return e instanceof HandlerGone && e.message === trouble;

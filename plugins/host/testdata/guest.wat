@@ -168,7 +168,7 @@
     (loop $more (drop (call $alloc (i64.const 1048576))) (br $more)))
 
   (func $alloc_tiny (export "alloc_tiny")
-    (loop $more (drop (call $alloc (i64.const 0))) (br $more)))
+    (loop $more (drop (call $alloc (i64.const 1))) (br $more)))
 
   ;; If it raised the budget, the hog after it would not be stopped.
   (func $alloc_negative (export "alloc_negative")
@@ -185,11 +185,11 @@
     (loop $more
       (local.set $key (call $alloc (i64.const 8)))
       (call $store_u64 (local.get $key) (local.get $key))
-      (call $var_set (local.get $key) (call $alloc (i64.const 0)))
+      (call $var_set (local.get $key) (call $alloc (i64.const 400)))
       (br $more)))
 
   (func $output_beyond (export "output_beyond") (result i32)
-    (call $output_set (call $block (i32.const 0) (i32.const 4)) (i64.const 5))
+    (call $output_set (call $block (i32.const 0) (i32.const 4)) (i64.const 500))
     (i32.const 0))
 
   (func $output_nowhere (export "output_nowhere") (result i32)

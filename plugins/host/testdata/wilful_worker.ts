@@ -10,6 +10,12 @@ self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
   const wish = new TextDecoder().decode(data.calls[0]!.input);
   if (wish === "hang") return;
   if (wish === "die") throw new Error("out of order");
-  const results = data.calls.map(({ id, input }) => ({ id, result: input, log: [], ms: 0.1 }));
+  const results = data.calls.map(({ id, input }) => ({
+    id,
+    result: input,
+    log: [],
+    metrics: [],
+    ms: 0.1,
+  }));
   self.postMessage({ kind: "results", results, idle: true });
 };

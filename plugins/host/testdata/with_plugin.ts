@@ -8,10 +8,20 @@ import { guestModule } from "./assemble.ts";
 export const LIMITS = {
   timeoutMs: 150,
   memoryBytes: 4 * 1024 * 1024,
-  kernelBytes: 1_000_000,
+  kernelBytes: 2_000_000,
   moduleBytes: 100_000,
   outputBytes: 200_000,
 };
+
+/** How tests load a module, but for the module itself and its function. */
+export const OPTIONS = {
+  config: {},
+  workers: 1,
+  level: "worker",
+  allowedHosts: [],
+  stateBytes: 0,
+  limits: LIMITS,
+} as const satisfies Partial<PluginOptions>;
 
 /** For guests that reach another limit than that on time, on a busy machine too. */
 export const PATIENT = { ...LIMITS, timeoutMs: 5_000 };
@@ -45,9 +55,7 @@ export async function withPlugin(
   const plugin = await loadPlugin({
     module: guestModule(),
     functionName,
-    config: {},
-    workers: 1,
-    limits: LIMITS,
+    ...OPTIONS,
     ...options,
   });
   try {

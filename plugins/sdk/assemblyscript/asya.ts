@@ -18,6 +18,8 @@ declare function alloc(length: u64): u64;
 declare function block_length(block: u64): u64;
 @external("extism:host/env", "load_u8")
 declare function load_u8(address: u64): u8;
+@external("extism:host/env", "load_u64")
+declare function load_u64(address: u64): u64;
 @external("extism:host/env", "store_u8")
 declare function store_u8(address: u64, value: u8): void;
 @external("extism:host/env", "store_u64")
@@ -28,6 +30,18 @@ declare function output_set(block: u64, length: u64): void;
 declare function error_set(block: u64): void;
 @external("extism:host/env", "config_get")
 declare function config_get(key: u64): u64;
+@external("extism:host/env", "http_request")
+declare function http_request(request: u64, body: u64): u64;
+@external("extism:host/env", "http_status_code")
+declare function http_status_code(): i32;
+@external("asya:host", "state_get")
+declare function state_get(key: u64): u64;
+@external("asya:host", "state_set")
+declare function state_set(key: u64, value: u64): void;
+@external("asya:host", "partial")
+declare function send_partial(body: u64): void;
+@external("asya:host", "metric")
+declare function send_metric(metric: u64): void;
 @external("extism:host/env", "log_debug")
 declare function log_debug(block: u64): void;
 @external("extism:host/env", "log_info")
@@ -46,6 +60,17 @@ function toBlock(bytes: Uint8Array): u64 {
   for (; i + 8 <= length; i += 8) store_u64(block + i, load<u64>(from + i));
   for (; i < length; i++) store_u8(block + i, load<u8>(from + i));
   return block;
+}
+
+/** Copies a block of the host's. */
+function fromBlock(block: u64): Uint8Array {
+  const length = block_length(block) as i32;
+  const bytes = new Uint8Array(length);
+  const to = bytes.dataStart;
+  let i = 0;
+  for (; i + 8 <= length; i += 8) store<u64>(to + i, load_u64(block + i));
+  for (; i < length; i++) store<u8>(to + i, load_u8(block + i));
+  return bytes;
 }
 
 function textToBlock(text: string): u64 {
@@ -85,9 +110,44 @@ export function outputText(json: string): void {
 export function config(key: string): string | null {
   const block = config_get(textToBlock(key));
   if (block === 0) return null;
-  const bytes = new Uint8Array(block_length(block) as i32);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = load_u8(block + i);
-  return String.UTF8.decode(bytes.buffer);
+  return String.UTF8.decode(fromBlock(block).buffer);
+}
+
+/** Gives a partial result, as JSON, to whoever follows the envelope. */
+export function partial(json: string): void {
+  send_partial(textToBlock(json));
+}
+
+/** A value for one of the actor's custom metrics. */
+export function metric(name: string, value: f64): void {
+  send_metric(textToBlock('{"name":' + quote(name) + ',"value":' + value.toString() + "}"));
+}
+
+/** Bytes that all calls of the actor share, while the process lives; the actor sets how many. */
+// deno-lint-ignore no-namespace
+export namespace state {
+  export function get(key: string): Uint8Array | null {
+    const block = state_get(textToBlock(key));
+    return block === 0 ? null : fromBlock(block);
+  }
+  export function set(key: string, value: Uint8Array): void {
+    state_set(textToBlock(key), toBlock(value));
+  }
+  export function remove(key: string): void {
+    state_set(textToBlock(key), 0);
+  }
+}
+
+/** What HTTP answered. */
+export class Reply {
+  constructor(public status: i32, public body: Uint8Array) {}
+}
+
+/** Asks one of the hosts that the actor allows. Redirects are replies like others. */
+export function http(method: string, url: string, body: Uint8Array | null = null): Reply {
+  const request = '{"method":' + quote(method) + ',"url":' + quote(url) + "}";
+  const block = http_request(textToBlock(request), body === null ? 0 : toBlock(body));
+  return new Reply(http_status_code(), fromBlock(block));
 }
 
 /** Lines for the actor's log. The host keeps a limited number a call. */
