@@ -4,12 +4,13 @@ import type { Command, Io } from "./command.ts";
 import { call } from "./commands/call.ts";
 import { dev } from "./commands/dev.ts";
 import { dlq } from "./commands/dlq.ts";
+import { plugin } from "./commands/plugin.ts";
 import { send } from "./commands/send.ts";
 import { trace } from "./commands/trace.ts";
 import { run } from "./run.ts";
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [dev, call, send, trace, dlq];
+export const COMMANDS: readonly Command[] = [dev, call, send, trace, dlq, plugin];
 
 const encoder = new TextEncoder();
 

@@ -1,6 +1,7 @@
 /** All actors that run: those of the folder, and the end actors that every folder needs. */
 
 import { CREW } from "@asya/crew";
+import { isHandlerSource } from "@asya/plugins";
 import { readSidecarSettings, type SidecarSettings, startSidecar } from "@asya/sidecar";
 import type { Logger } from "@asya/telemetry";
 import type { Transport } from "@asya/transport";
@@ -217,6 +218,6 @@ function isCodeOf({ plan: { handler } }: PlannedActor, paths: ReadonlySet<string
     // The source may import its neighbours.
     const folder = handler.file.slice(0, handler.file.lastIndexOf("/"));
     return path === handler.file ||
-      handler.file.endsWith(".ts") && path.endsWith(".ts") && path.startsWith(`${folder}/`);
+      isHandlerSource(handler.file) && isHandlerSource(path) && path.startsWith(`${folder}/`);
   });
 }

@@ -1,19 +1,24 @@
 /** From an actor's plan to the handler that its sidecar calls, and the process behind it. */
 
+import { dirname } from "node:path";
 import {
   type Handler,
+  MODULE_BYTES,
   pluginOptions,
   type SidecarSettings,
   socketHandler,
   wasmHandler,
 } from "@asya/sidecar";
-import { cachedBuild, loadPlugin } from "@asya/plugins";
+import { buildHandler, isHandlerSource, loadPlugin, moduleSource } from "@asya/plugins";
 import type { Logger } from "@asya/telemetry";
 import { HandlerProcess } from "./handler_process.ts";
 import type { ActorPlan, PythonPlan, WasmPlan } from "./plan.ts";
 import type { Python } from "./python.ts";
 import type { StatePaths } from "./state_folder.ts";
 import { writeMounts } from "./volumes.ts";
+
+/** A module from the network takes no longer. */
+const READ_MS = 120_000;
 
 /** What every actor of a folder shares. */
 export interface Machine {
@@ -80,20 +85,31 @@ async function preparePython(
   };
 }
 
-/** The module's bytes; AssemblyScript is built first, unless it was built before. */
-async function readModule(plan: WasmPlan, machine: Machine): Promise<Uint8Array> {
-  if (plan.content) return plan.content;
-  if (plan.file.endsWith(".ts")) return await cachedBuild(plan.file, machine.state.builds);
-  return await Deno.readFile(plan.file);
+/** The module's bytes; a source is built first. */
+async function readModule(
+  plan: WasmPlan,
+  { wasmSha256: sha256 }: SidecarSettings,
+  { state }: Machine,
+  log: Logger,
+): Promise<Uint8Array> {
+  if (isHandlerSource(plan.file)) return await buildHandler(plan.file, state.builds);
+  if (plan.content) {
+    await Deno.mkdir(dirname(plan.file), { recursive: true });
+    await Deno.writeFile(plan.file, plan.content);
+  }
+  const cacheDir = `${state.builds}/modules`;
+  const source = moduleSource(plan.file, { maxBytes: MODULE_BYTES, sha256, cacheDir, log });
+  return (await source.read(AbortSignal.timeout(READ_MS))).bytes;
 }
 
 async function prepareWasm(
   plan: WasmPlan,
   settings: SidecarSettings,
   machine: Machine,
-  { say }: Voice,
+  voice: Voice,
 ): Promise<PreparedHandler> {
-  const module = await readModule(plan, machine);
+  const { say } = voice;
+  const module = await readModule(plan, settings, machine, voice.log);
   const log = (level: string, message: string) => say(`${level}: ${message}`);
   const plugin = await loadPlugin(pluginOptions(module, settings, log));
   const { actor, wasmMode: mode } = settings;
@@ -107,7 +123,7 @@ async function prepareWasm(
 /**
  * Makes everything that can be made while the handler before still runs.
  *
- * @throws LocalError `no_python`; PluginError; BuildError of an AssemblyScript source
+ * @throws LocalError `no_python`; PluginError; SourceError; what the build of a source throws
  */
 export function prepareHandler(
   plan: ActorPlan,

@@ -37,7 +37,7 @@ export interface PythonPlan {
 /** A WASM handler inside the sidecar. */
 export interface WasmPlan {
   readonly kind: "wasm";
-  /** A `.wasm` file, or an AssemblyScript source; absolute. */
+  /** An absolute path of a module or of a source, an https URL or an `oci://` reference. */
   readonly file: string;
   /** A file that is written before the start, when the module comes out of a ConfigMap. */
   readonly content?: Uint8Array;
@@ -178,16 +178,9 @@ function planWasm(
   around: Surroundings,
 ): WasmPlan {
   const { name } = actor.metadata;
-  const { configMap, file: path } = actor.spec.handler!.wasm!.module;
+  const { configMap, file: path, url, image } = actor.spec.handler!.wasm!.module;
   if (path !== undefined) {
     const absolute = isAbsolute(path) ? path : resolve(dirname(resolve(file)), path);
-    if (absolute.endsWith(".ts") && !absolute.includes("/assembly/")) {
-      throw new LocalError(
-        "wrong_plan",
-        `${file}: the module of ${name}, ${shownPath(absolute)}, is no .wasm file; ` +
-          "AssemblyScript sources belong in a folder called assembly/",
-      );
-    }
     if (exists(absolute)) return { kind: "wasm", file: absolute };
     throw new LocalError(
       "wrong_plan",
@@ -204,10 +197,12 @@ function planWasm(
         "which is not in this folder",
     );
   }
+  if (url !== undefined) return { kind: "wasm", file: url };
+  if (image !== undefined) return { kind: "wasm", file: `oci://${image}` };
   throw new LocalError(
     "wrong_plan",
-    `${file}: ${name} takes its module from a place that works in a cluster only; ` +
-      "use module.file or module.configMap here",
+    `${file}: ${name} takes its module out of a volume, which works in a cluster only; ` +
+      "use module.file here",
   );
 }
 

@@ -81,8 +81,9 @@ Deno.test("planActor() refuses a module that is not here, or that only a cluster
   const wasm = (module: string) =>
     pythonActor("prep", "x.y").replace(/python: .*/, `wasm: { module: { ${module} } } }`);
   assert.throws(() => plan(dir, wasm("file: a.wasm")), { message: /a.wasm, is not there$/ });
-  assert.throws(() => plan(dir, wasm("file: a.ts")), { message: /folder called assembly\/$/ });
-  assert.throws(() => plan(dir, wasm("image: x")), { message: /works in a cluster only/ });
+  assert.throws(() => plan(dir, wasm("volume: { name: v, path: a.wasm }")), {
+    message: /works in a cluster only/,
+  });
   assert.throws(() => plan(dir, wasm("configMap: { name: a, key: b }")), {
     message: /key b of ConfigMap a, which is not in this folder/,
   });

@@ -19,6 +19,9 @@ async function withRedactor(use: (redact: (json: string) => Promise<string>) => 
     functionName: "handle",
     config: {},
     workers: 1,
+    level: "worker",
+    allowedHosts: [],
+    stateBytes: 0,
     limits,
   });
   const call = async (json: string) => {
