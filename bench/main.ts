@@ -8,7 +8,7 @@ import { formatRow, type Row } from "./row.ts";
 const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>>> = {
   sqlite: () => import("./sqlite_bench.ts"),
   socket: () => import("./socket_bench.ts"),
-  plugins: () => import("./plugins_bench.ts"),
+  wasm: () => import("./wasm_bench.ts"),
   gateway: () => import("./gateway_bench.ts"),
   system: () => import("./system_bench.ts"),
   broker: () => import("./broker_bench.ts"),

@@ -197,7 +197,15 @@ async function pluginHandler(dir: string) {
     moduleBytes: MiB,
     outputBytes: 8 * MiB,
   };
-  const load = () => loadPlugin({ module, functionName: "handle", config: {}, workers: 1, limits });
+  const level = "worker";
+  const shared = {
+    functionName: "handle",
+    config: {},
+    workers: 1,
+    allowedHosts: [],
+    stateBytes: 0,
+  };
+  const load = () => loadPlugin({ module, level, limits, ...shared });
   return { handler: wasmHandler({ load, actor: "work", mode: "payload" }), stop: async () => {} };
 }
 

@@ -38,7 +38,13 @@ export class Cast implements AsyncDisposable {
     await Deno.writeTextFile(`${dir}/assembly/index.ts`, WASM_NOOP);
     const file = `${dir}/noop.wasm`;
     await Deno.writeFile(file, await buildAssemblyScript(`${dir}/assembly/index.ts`));
-    return await this.#sidecar("sidecar/main.ts", name, { ...env, ASYA_WASM_MODULE: file });
+    // As many calls at once as an operator allows one worker.
+    return await this.plugin(name, { ...env, ASYA_WASM_MODULE: file, ASYA_CONCURRENCY: "16" });
+  }
+
+  /** A sidecar with the plugin that its environment names. */
+  plugin(name: string, env: Record<string, string>): Promise<Contestant> {
+    return this.#sidecar("sidecar/main.ts", name, env);
   }
 
   /** A Python runtime. */
