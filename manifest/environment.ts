@@ -80,8 +80,8 @@ function wasmVariables(wasm: WasmHandler): EnvVar[] {
   });
 }
 
-/** A plugin's worker works on one call, but takes up to so many at once where they are short. */
-const CALLS_PER_WORKER = 16;
+/** A plugin's worker works on one call, but has up to so many in hand where they are short. */
+const CALLS_PER_WORKER = 32;
 
 /**
  * The variables of the sidecar: ours, then the user's `spec.sidecar.env`, which win, except for

@@ -77,8 +77,8 @@ export interface PluginMetric {
 /** A loaded plugin. */
 export interface Plugin {
   /**
-   * Calls worth having in flight: the number of workers, times what fits into one hand-over to a
-   * worker (1 for slow guests, up to 16 for fast ones). Follows measurement, so read it anew.
+   * Calls worth having in flight: for each worker what fits into one hand-over (1 for slow guests, up
+   * to 16 for fast ones), and as many that wait for their turn. Follows measurement: read it anew.
    */
   readonly concurrency: number;
   /** SHA-256 of the module as it was given, in hex. */

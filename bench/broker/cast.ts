@@ -39,7 +39,7 @@ export class Cast implements AsyncDisposable {
     const file = `${dir}/noop.wasm`;
     await Deno.writeFile(file, await buildAssemblyScript(`${dir}/assembly/index.ts`));
     // As many calls at once as an operator allows one worker.
-    return await this.plugin(name, { ...env, ASYA_WASM_MODULE: file, ASYA_CONCURRENCY: "16" });
+    return await this.plugin(name, { ...env, ASYA_WASM_MODULE: file, ASYA_CONCURRENCY: "32" });
   }
 
   /** A sidecar with the plugin that its environment names. */

@@ -20,7 +20,7 @@ export async function relayed(url: string, module: Uint8Array): Promise<Row[]> {
     const plugin = { ...env, ASYA_WASM_MODULE: file };
     const contestants = [
       await cast.relay(RELAY, PREFETCH),
-      await cast.plugin("worker", { ...plugin, ASYA_CONCURRENCY: "16" }),
+      await cast.plugin("worker", { ...plugin, ASYA_CONCURRENCY: "32" }),
       await cast.plugin("inline", {
         ...plugin,
         ASYA_WASM_LEVEL: "inline",

@@ -4,6 +4,7 @@
  * limits are allowed; and it cannot wait, so it has no HTTP.
  */
 
+import { setImmediate } from "node:timers";
 import {
   type Plugin,
   type PluginCall,
@@ -12,10 +13,8 @@ import {
   type PluginMetric,
 } from "../plugin.ts";
 import { Breaker } from "./breaker.ts";
-import { createGuest } from "./create_guest.ts";
-import type { Guest, HostCalls } from "./guest.ts";
-import { GuestLog } from "./guest_log.ts";
 import type { Prepared } from "./pool.ts";
+import { type CallHost, Runner } from "./runner.ts";
 import { sleep } from "./sleep.ts";
 import type { ActorState } from "./state.ts";
 
@@ -25,16 +24,28 @@ export const LONGEST_INLINE_MS = 100;
 const MAX_PARTIALS = 1_000;
 const MAX_METRICS = 100;
 
+/** Calls worth having at once: they share a watchdog, which costs as much as a small call. */
+const CONCURRENCY = 16;
+
+/** A call that waits. */
+interface Waiting {
+  readonly call: PluginCall;
+  resolve(output: Uint8Array): void;
+  reject(error: PluginError): void;
+}
+
 /** One instance in this thread. */
 export class InlinePlugin implements Plugin {
-  readonly concurrency = 1;
+  readonly concurrency = CONCURRENCY;
   readonly #breaker = new Breaker();
-  #guest: Guest | undefined;
+  readonly #runner: Runner;
+  readonly #waiting: Waiting[] = [];
   #closed = false;
-  /** Calls go one after the other: making a new instance takes turns of the event loop. */
-  #last: Promise<unknown> = Promise.resolve();
+  #working: Promise<void> | undefined;
 
-  private constructor(private readonly options: Prepared) {}
+  private constructor(private readonly options: Prepared) {
+    this.#runner = new Runner(options);
+  }
 
   /** @throws PluginError when the plugin may not run here, or its start-up code fails */
   static async start(options: Prepared): Promise<InlinePlugin> {
@@ -48,7 +59,7 @@ export class InlinePlugin implements Plugin {
       throw new PluginError("denied", "level inline has no HTTP; use level worker");
     }
     const plugin = new InlinePlugin(options);
-    plugin.#guest = await createGuest(options);
+    await plugin.#runner.prepare();
     return plugin;
   }
 
@@ -66,53 +77,67 @@ export class InlinePlugin implements Plugin {
   }
 
   call(call: PluginCall): Promise<Uint8Array> {
-    const done = this.#last.then(() => this.#call(call));
-    this.#last = done.catch(() => undefined); // told to who made that call
-    return done;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ call, resolve, reject });
+      this.#working ??= this.#work();
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#last;
-    this.#discard();
+    await this.#working;
+    this.#runner.discard();
   }
 
-  async #call(call: PluginCall): Promise<Uint8Array> {
-    const { limits: { timeoutMs }, state } = this.options;
-    if (this.#closed) throw this.#error("closed", "the plugin is closed");
+  /** Until nothing waits, letting everything else in the process have its turn in between. */
+  async #work(): Promise<void> {
+    await Promise.resolve(); // who calls now may have more calls
+    while (this.#waiting.length > 0) {
+      const refused = this.#refused();
+      const batch = this.#waiting.splice(0, CONCURRENCY).filter((one) =>
+        this.#wanted(one, refused)
+      );
+      for (let done = 0; done < batch.length;) done += await this.#run(batch.slice(done));
+      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#working = undefined;
+  }
+
+  #refused(): PluginError | undefined {
+    if (this.#closed) return this.#error("closed", "the plugin is closed");
     const { trouble } = this;
-    if (trouble !== undefined) throw this.#error("closed", trouble);
-    if (call.signal?.aborted) {
-      throw this.#error("cancelled", "the call was cancelled", { cause: call.signal.reason });
-    }
-    const log = new GuestLog();
-    const host = new InlineHost(state, call);
-    try {
-      if (this.#guest?.wornOut) this.#discard();
-      this.#guest ??= await createGuest(this.options);
-      const output = this.#guest.call({
-        input: new Uint8Array(call.input),
-        context: call.context,
-        limitMs: Math.min(timeoutMs, call.limitMs ?? timeoutMs),
-        log,
-        host,
-      });
-      this.#breaker.passed();
-      return output;
-    } catch (error) {
-      this.#discard();
-      const failed = error instanceof PluginError ? error : new PluginError("trap", String(error));
-      this.#breaker.failed(failed);
-      throw this.#error(failed.code, failed.message, failed);
-    } finally {
-      for (const { level, message } of log.lines()) this.options.log?.(level, message);
-      for (const metric of host.metrics) call.onMetric?.(metric);
-    }
+    return trouble === undefined ? undefined : this.#error("closed", trouble);
   }
 
-  #discard(): void {
-    this.#guest?.dispose();
-    this.#guest = undefined;
+  #wanted({ call, reject }: Waiting, refused: PluginError | undefined): boolean {
+    if (refused !== undefined) reject(refused);
+    else if (!call.signal?.aborted) return true;
+    else reject(this.#error("cancelled", "the call was cancelled", { cause: call.signal.reason }));
+    return false;
+  }
+
+  async #run(batch: readonly Waiting[]): Promise<number> {
+    const { limits: { timeoutMs }, state } = this.options;
+    const calls = batch.map(({ call }) => ({
+      input: new Uint8Array(call.input),
+      context: call.context,
+      limitMs: Math.min(timeoutMs, call.limitMs ?? timeoutMs),
+      host: () => new InlineHost(state, call),
+    }));
+    const done = await this.#runner.run(calls);
+    for (const [n, { result, log, metrics }] of done.entries()) {
+      const { call, resolve, reject } = batch[n]!;
+      for (const { level, message } of log) this.options.log?.(level, message);
+      for (const metric of metrics) call.onMetric?.(metric);
+      if (result instanceof PluginError) {
+        this.#breaker.failed(result);
+        reject(this.#error(result.code, result.message, result));
+      } else {
+        this.#breaker.passed();
+        resolve(result);
+      }
+    }
+    return done.length;
   }
 
   #error(
@@ -126,11 +151,15 @@ export class InlinePlugin implements Plugin {
 }
 
 /** What a guest in this thread may ask of it. */
-class InlineHost implements HostCalls {
-  readonly metrics: PluginMetric[] = [];
+class InlineHost implements CallHost {
+  readonly #metrics: PluginMetric[] = [];
   #partials = 0;
 
   constructor(private readonly state: ActorState, private readonly call: PluginCall) {}
+
+  takeMetrics(): PluginMetric[] {
+    return this.#metrics;
+  }
 
   http(): never {
     throw new PluginError("denied", "level inline has no HTTP; use level worker");
@@ -154,7 +183,7 @@ class InlineHost implements HostCalls {
   }
 
   metric(name: string, value: number, labels: Readonly<Record<string, string>>): void {
-    if (this.metrics.push({ name, value, labels }) <= MAX_METRICS) return;
+    if (this.#metrics.push({ name, value, labels }) <= MAX_METRICS) return;
     throw new PluginError("host_limit", `the call gave more than ${MAX_METRICS} metrics`);
   }
 }

@@ -114,7 +114,7 @@ export class Pool implements Plugin {
   }
 
   get concurrency(): number {
-    return this.#options.workers * this.#batchSize;
+    return 2 * this.#options.workers * this.#batchSize;
   }
 
   get #batchSize(): number {

@@ -122,7 +122,7 @@ export class ScriptGuest implements Guest {
     const state = this.#state;
     this.#runtime.setInterruptHandler(() => state.mustStop());
     try {
-      return withTimeLimit(state.limitMs + SLACK_MS, run);
+      return withTimeLimit(state.limitMs, run, SLACK_MS);
     } catch (error) {
       const { use } = this.#engine!;
       this.dispose();

@@ -1,15 +1,9 @@
-/**
- * Runs a guest's calls in a thread of its own, without any permission. Every failed call is
- * followed by a fresh instance before the next one.
- */
+/** Runs a guest's calls in a thread of its own, without any permission. */
 
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
 import { BlockingHost } from "./blocking_host.ts";
-import { createGuest } from "./create_guest.ts";
-import type { Guest } from "./guest.ts";
-import { GuestLog } from "./guest_log.ts";
 import {
   type CallRequest,
   type CallResult,
@@ -18,9 +12,14 @@ import {
   type WorkerAnswer,
   type WorkerRequest,
 } from "./protocol.ts";
+import { type Ran, Runner } from "./runner.ts";
 
-/** Results are held back at most this long, in milliseconds, so that fast calls share a message. */
-const FLUSH_MS = 1;
+interface Loaded {
+  readonly runner: Runner;
+  readonly host: BlockingHost;
+}
+
+let loaded: Loaded | undefined;
 
 function post(answer: WorkerAnswer, transfer: Transferable[] = []): void {
   self.postMessage(answer, transfer);
@@ -33,68 +32,36 @@ function postResults(results: CallResult[], idle: boolean): void {
   post({ kind: "results", results, idle }, transfer);
 }
 
-/** The guest of this worker, and what it asks its host through. */
-class Loaded {
-  readonly #host: BlockingHost;
-  #guest: Guest | undefined;
-
-  constructor(private readonly request: LoadRequest) {
-    this.#host = new BlockingHost(request.shared, post);
-  }
-
-  /** @throws PluginError */
-  async refresh(): Promise<Guest> {
-    if (this.#guest?.wornOut) this.discard();
-    return this.#guest ??= await createGuest(this.request);
-  }
-
-  discard(): void {
-    this.#guest?.dispose();
-    this.#guest = undefined;
-  }
-
-  async call({ id, input, context, limitMs }: CallRequest): Promise<CallResult> {
-    const log = new GuestLog();
-    const started = performance.now();
-    this.#host.begin(id);
-    const end = (result: CallResult["result"]): CallResult => {
-      const ms = performance.now() - started;
-      return { id, result, log: log.lines(), metrics: this.#host.takeMetrics(), ms };
-    };
-    try {
-      const guest = await this.refresh();
-      return end(guest.call({ input, context, limitMs, log, host: this.#host }));
-    } catch (error) {
-      this.discard();
-      return end(plainError(error));
-    }
-  }
-}
-
-let loaded: Loaded | undefined;
-
 async function load(request: LoadRequest): Promise<void> {
-  loaded = new Loaded(request);
+  const runner = new Runner(request);
+  loaded = { runner, host: new BlockingHost(request.shared, post) };
   try {
-    await loaded.refresh();
+    await runner.prepare();
     post({ kind: "ready" });
   } catch (error) {
     post({ kind: "failed", error: plainError(error) });
   }
 }
 
-async function runCalls(calls: readonly CallRequest[]): Promise<void> {
-  let results: CallResult[] = [];
-  let flushed = performance.now();
-  for (const [index, call] of calls.entries()) {
-    results.push(await loaded!.call(call));
-    const idle = index === calls.length - 1;
-    if (idle || performance.now() - flushed > FLUSH_MS) {
-      postResults(results, idle);
-      results = [];
-      flushed = performance.now();
-    }
+async function runCalls(requests: readonly CallRequest[]): Promise<void> {
+  const { runner, host } = loaded!;
+  const calls = requests.map(({ id, ...call }) => ({
+    ...call,
+    host: () => {
+      host.begin(id);
+      return host;
+    },
+  }));
+  for (let done = 0; done < calls.length;) {
+    const results = (await runner.run(calls.slice(done)))
+      .map((ran, n) => resultOf(requests[done + n]!, ran));
+    done += results.length;
+    postResults(results, done === calls.length);
   }
+}
+
+function resultOf({ id }: CallRequest, { result, ...rest }: Ran): CallResult {
+  return { id, result: result instanceof Uint8Array ? result : plainError(result), ...rest };
 }
 
 self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
