@@ -13,9 +13,10 @@ const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>
   system: () => import("./system_bench.ts"),
   broker: () => import("./broker_bench.ts"),
   soak: () => import("./broker/soak.ts"),
+  "wasm-soak": () => import("./wasm/soak.ts"),
 };
-/** Takes ten minutes: only when it is asked for. */
-const ON_REQUEST = ["soak"];
+/** They take minutes: only when they are asked for. */
+const ON_REQUEST = ["soak", "wasm-soak"];
 
 const asked = Deno.args.length > 0
   ? Deno.args

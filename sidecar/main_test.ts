@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { buildAssemblyScript } from "@asya/plugins";
 import { FakeRuntime } from "./handlers/socket/fake_runtime.ts";
 import { bytes, envelope, Stage, until } from "./test_stage.ts";
 
@@ -73,6 +74,53 @@ Deno.test("main.ts refuses a module that is nowhere", async () => {
   }).output();
   assert.equal(code, 2);
   assert.match(decoder.decode(stderr), /ASYA_WASM_MODULE: .*plugin\.wasm/);
+});
+
+/** A plugin that answers with one word. */
+async function moduleOf(dir: string, word: string): Promise<Uint8Array<ArrayBuffer>> {
+  const source = `import { outputText } from "asya";
+export function handle(): void { outputText('"${word}"'); }`;
+  const file = join(dir, "handler.ts");
+  await Deno.writeTextFile(file, source);
+  return await buildAssemblyScript(file);
+}
+
+Deno.test("main.ts swaps a changed module in while envelopes go on, and keeps it when the next is broken", async () => {
+  await using stage = await Stage.open();
+  const module = join(stage.dir, "plugin.wasm");
+  const put = async (bytes: Uint8Array) => {
+    await Deno.writeFile(`${module}.new`, bytes);
+    await Deno.rename(`${module}.new`, module);
+  };
+  await put(await moduleOf(stage.dir, "first"));
+  const process = start({
+    ASYA_ACTOR_NAME: "prep",
+    ASYA_TRANSPORT: "sqlite",
+    ASYA_SQLITE_PATH: join(stage.dir, "queue.db"),
+    ASYA_METRICS_ADDR: "127.0.0.1:0",
+    ASYA_WASM_MODULE: module,
+  });
+  let stderr = "";
+  const reading = process.stderr.pipeThrough(new TextDecoderStream())
+    .pipeTo(new WritableStream({ write: (text) => void (stderr += text) }));
+  let sent = 0;
+  const next = async () => {
+    const id = `e-${sent++}`;
+    await stage.send("prep", envelope(1, { id, route: { actors: ["prep", "infer"] } }));
+    return (await stage.takeOne("infer")).json.payload;
+  };
+  assert.equal(await next(), "first");
+  await put(await moduleOf(stage.dir, "second"));
+  await until(async () => await next() === "second", "the second version");
+  await put(bytes("no module"));
+  await until(async () => {
+    assert.equal(await next(), "second");
+    return stderr.includes("the module cannot be read anew; the one that runs stays");
+  }, "the broken version to be refused");
+  process.kill("SIGTERM");
+  const { code } = await process.status;
+  await Promise.all([reading, process.stdout.cancel()]);
+  assert.equal(code, 0, stderr);
 });
 
 Deno.test("main.ts --help lists the settings", async () => {
