@@ -50,8 +50,10 @@ export interface HostCalls {
   metric(name: string, value: number, labels: Readonly<Record<string, string>>): void;
 }
 
-/** A live instance. After a failed call it must be thrown away. */
+/** A live instance. */
 export interface Guest {
+  /** Whether it can be called: not after a call that was interrupted, or stopped half-way. */
+  readonly usable: boolean;
   /** Whether the next call had better get a new instance, because this one has used its memory. */
   readonly wornOut: boolean;
   /**

@@ -1,6 +1,6 @@
 /**
- * Runs calls on a guest, one after the other, in a worker or in the main thread. Every failed call
- * is followed by a fresh instance before the next one.
+ * Runs calls on a guest, one after the other, in a worker or in the main thread. A call that was
+ * stopped half-way is followed by a fresh instance before the next one.
  */
 
 import { PluginError, type PluginMetric } from "../plugin.ts";
@@ -93,7 +93,7 @@ export class Runner {
     try {
       return ran(running, this.#guest!.call({ input, context, limitMs, log, host }));
     } catch (error) {
-      this.discard();
+      if (!this.#guest!.usable) this.discard();
       return ran(running, asPluginError(error));
     }
   }

@@ -100,6 +100,10 @@ export class ScriptGuest implements Guest {
     return this.#memoryUsed;
   }
 
+  get usable(): boolean {
+    return this.#engine !== undefined;
+  }
+
   get wornOut(): boolean {
     return this.#memoryUsed > this.#options.limits.memoryBytes * WORN_OUT;
   }

@@ -25,6 +25,7 @@ export class WasmGuest implements Guest {
   readonly #environment: Environment;
   readonly #run: () => unknown;
   #memory: WebAssembly.Memory | undefined;
+  #usable = false;
 
   /**
    * Instantiates a module and runs its start-up code, under the time limit.
@@ -43,9 +44,14 @@ export class WasmGuest implements Guest {
         const message = `${functionName}() takes parameters; a handler has none`;
         throw new PluginError("invalid_module", message);
       }
+      this.#usable = true;
     } catch (error) {
       throw guestFailure(error, this.#use());
     }
+  }
+
+  get usable(): boolean {
+    return this.#usable;
   }
 
   get wornOut(): boolean {
@@ -56,9 +62,11 @@ export class WasmGuest implements Guest {
   call(call: GuestCall): Uint8Array<ArrayBuffer> {
     const state = this.#environment.state = new CallState(call);
     let status: unknown;
+    this.#usable = false; // until it has returned
     try {
       this.#kernel.begin(call.input);
       status = withTimeLimit(call.limitMs, this.#run);
+      this.#usable = true;
     } catch (error) {
       // A guest that stops itself after it reported an error, reported the error.
       if (!state.error || error instanceof PluginError) throw guestFailure(error, this.#use());
