@@ -4,7 +4,7 @@
  */
 
 import { PluginError } from "./plugin.ts";
-import { Reader } from "./host/binary.ts";
+import { damaged, MAX_SECTIONS, Reader } from "./host/binary.ts";
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const CUSTOM_SECTION = 0;
@@ -49,7 +49,8 @@ function unsigned(value: number): number[] {
 export function scriptOf(module: Uint8Array): string | undefined {
   if (!MAGIC.every((byte, at) => module[at] === byte)) return undefined;
   const reader = new Reader(module, MAGIC.length, module.length);
-  while (reader.position < reader.end) {
+  for (let sections = 1; reader.position < reader.end; sections++) {
+    if (sections > MAX_SECTIONS) damaged(`the module has more than ${MAX_SECTIONS} sections`);
     const id = reader.byte();
     const body = reader.take(reader.u32());
     if (id !== CUSTOM_SECTION) continue;

@@ -14,6 +14,12 @@ const CALL_BYTES = 64 * 2 ** 20;
 /** What waiting may cure; everything else is wrong in the settings or in what they name. */
 const MAY_PASS: readonly string[] = ["unreachable", "unauthorized"];
 
+/**
+ * Without it V8 does not interrupt a guest that moves memory in a loop: it looks at the clock only
+ * in code that was optimised, and would get to that after minutes.
+ */
+const V8_FLAGS = "--wasm-tiering-budget=1000";
+
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -30,6 +36,9 @@ export async function openPlugin(
   signal: AbortSignal,
 ): Promise<Plugin> {
   const { InvalidAllowedHosts, SourceError } = await import("@asya/plugins");
+  if (!Deno.env.get("DENO_V8_FLAGS")?.includes("--wasm-tiering-budget")) {
+    log.warn(`not every guest can be interrupted at its limit; set DENO_V8_FLAGS=${V8_FLAGS}`);
+  }
   const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   const end = performance.now() + settings.runtimeReadyTimeout;
   while (true) {

@@ -5,6 +5,9 @@ import { PluginError } from "../plugin.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
+/** Sections of a module; ordinary ones have about twenty. */
+export const MAX_SECTIONS = 1_000;
+
 /** @throws PluginError `invalid_module`, always */
 export function damaged(message: string): never {
   throw new PluginError("invalid_module", message);

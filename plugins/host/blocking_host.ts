@@ -3,28 +3,11 @@
  * answered. Needs no permissions. How the two threads keep out of each other's way: host_memory.ts.
  */
 
-import { PluginError, type PluginMetric } from "../plugin.ts";
+import type { PluginMetric } from "../plugin.ts";
+import { CallBudget } from "./call_budget.ts";
 import type { HostCalls } from "./guest.ts";
 import { HostMemory } from "./host_memory.ts";
 import type { HttpReply, HttpRequest } from "./http.ts";
-
-/** Host calls of all kinds in one call. */
-export const MAX_HOST_CALLS = 10_000;
-
-/** Partial results of one call. */
-export const MAX_PARTIALS = 1_000;
-
-/** Bytes of all partial results of one call. */
-export const MAX_PARTIAL_BYTES = 16 * 1024 * 1024;
-
-/** Metrics of one call. */
-export const MAX_METRICS = 100;
-
-/** Labels of one metric. */
-const MAX_LABELS = 16;
-
-/** Longest name of a metric, name or value of a label, in characters. */
-const MAX_METRIC_TEXT = 256;
 
 /** What a guest may want of the main thread. */
 export type HostRequest =
@@ -48,10 +31,7 @@ export class BlockingHost implements HostCalls {
   readonly #memory: HostMemory;
   readonly #post: (message: HostMessage, transfer: Transferable[]) => void;
   #call = 0;
-  #hostCalls = 0;
-  #partials = 0;
-  #partialBytes = 0;
-  #metrics: PluginMetric[] = [];
+  #budget = new CallBudget();
 
   /**
    * @param shared what the worker's {@linkcode HostSide} has
@@ -68,21 +48,16 @@ export class BlockingHost implements HostCalls {
   /** A call starts: nothing of the one before counts any more, however that ended. */
   begin(callId: number): void {
     this.#call = callId;
-    this.#hostCalls = 0;
-    this.#partials = 0;
-    this.#partialBytes = 0;
-    this.#metrics = [];
+    this.#budget = new CallBudget();
   }
 
   /** What was measured since {@linkcode begin}. */
   takeMetrics(): PluginMetric[] {
-    const metrics = this.#metrics;
-    this.#metrics = [];
-    return metrics;
+    return this.#budget.takeMetrics();
   }
 
   http(request: HttpRequest): HttpReply {
-    this.#count();
+    this.#budget.count();
     const seq = this.#memory.ask();
     const body = request.body?.slice();
     this.#send({ ask: "http", seq, request: { ...request, body } }, body);
@@ -91,14 +66,14 @@ export class BlockingHost implements HostCalls {
   }
 
   getState(key: string): Uint8Array<ArrayBuffer> | undefined {
-    this.#count();
+    this.#budget.count();
     const seq = this.#memory.ask();
     this.#send({ ask: "get", seq, key });
     return this.#memory.wait(seq).body;
   }
 
   setState(key: string, value: Uint8Array | undefined): void {
-    this.#count();
+    this.#budget.count();
     const seq = this.#memory.ask();
     const copy = value && new Uint8Array(value);
     this.#send({ ask: "set", seq, key, value: copy }, copy);
@@ -106,40 +81,13 @@ export class BlockingHost implements HostCalls {
   }
 
   partial(body: Uint8Array): void {
-    this.#count();
-    this.#partials++;
-    this.#partialBytes += body.length;
-    if (this.#partials > MAX_PARTIALS || this.#partialBytes > MAX_PARTIAL_BYTES) {
-      throw new PluginError(
-        "host_limit",
-        `a call may have ${MAX_PARTIALS} partial results and ${MAX_PARTIAL_BYTES} bytes of them`,
-      );
-    }
+    this.#budget.partial(body.length);
     const copy = new Uint8Array(body);
     this.#send({ ask: "partial", body: copy }, copy);
   }
 
   metric(name: string, value: number, labels: Readonly<Record<string, string>>): void {
-    this.#count();
-    if (!Number.isFinite(value)) {
-      throw new PluginError("guest_error", "the value of a metric has to be a finite number");
-    }
-    const texts = [name, ...Object.entries(labels).flat()];
-    if (texts.length > 1 + 2 * MAX_LABELS || texts.some(({ length }) => length > MAX_METRIC_TEXT)) {
-      throw new PluginError(
-        "host_limit",
-        `a metric may have ${MAX_LABELS} labels, and ${MAX_METRIC_TEXT} characters in a name or value`,
-      );
-    }
-    if (this.#metrics.length === MAX_METRICS) {
-      throw new PluginError("host_limit", `a call may have ${MAX_METRICS} metrics`);
-    }
-    this.#metrics.push({ name, value, labels: { ...labels } });
-  }
-
-  #count(): void {
-    if (++this.#hostCalls <= MAX_HOST_CALLS) return;
-    throw new PluginError("host_limit", `a call may ask its host ${MAX_HOST_CALLS} times`);
+    this.#budget.metric(name, value, labels);
   }
 
   /** A copy of bytes goes over: a view of a guest's memory would take all of that along. */

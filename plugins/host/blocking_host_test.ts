@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  BlockingHost,
-  type HostMessage,
-  MAX_HOST_CALLS,
-  MAX_METRICS,
-  MAX_PARTIALS,
-} from "./blocking_host.ts";
+import { BlockingHost, type HostMessage } from "./blocking_host.ts";
+import { MAX_HOST_CALLS, MAX_METRICS, MAX_PARTIALS } from "./call_budget.ts";
 import { HostMemory, newHostMemory } from "./host_memory.ts";
 import { Bridge } from "./testdata/host_bridge.ts";
 import { until } from "./testdata/host_soon.ts";

@@ -4,6 +4,7 @@
  */
 
 import { PluginError, type PluginLimits } from "../plugin.ts";
+import { MAX_HOST_CALLS } from "./call_budget.ts";
 import type { GuestCall, HostCalls } from "./guest.ts";
 import { GuestLog } from "./guest_log.ts";
 import type { HttpReply } from "./http.ts";
@@ -15,6 +16,8 @@ export const EXTISM_NAMESPACE = "extism:host/env";
 /** Namespace of those that only this host has. */
 export const ASYA_NAMESPACE = "asya:host";
 
+const decoder = new TextDecoder();
+
 /** What a module may import, by namespace. */
 export const OFFERED: Readonly<Record<string, readonly string[]>> = {
   [EXTISM_NAMESPACE]: [
@@ -25,12 +28,12 @@ export const OFFERED: Readonly<Record<string, readonly string[]>> = {
   [ASYA_NAMESPACE]: ["state_get", "state_set", "partial", "metric"],
 };
 
-/** Calls into the host that one call of a guest may make; moving bytes is not counted. */
-export const MAX_HOST_CALLS = 10_000;
 /** Bytes that a guest's variables (keys and values) may hold; they outlive calls. */
 const VARIABLE_BYTES = 1 << 20;
 /** Charged for every variable beside its bytes: what the host needs to keep it. */
 const ENTRY_BYTES = 64;
+/** What is read of a text that says what a guest wants, or what went wrong, in bytes. */
+const MAX_TEXT_BYTES = 65_536;
 /** What the PDKs call debug: lines below it are not worth making. */
 const LOG_LEVEL_DEBUG = 1;
 
@@ -41,6 +44,8 @@ export class CallState {
   error: { readonly address: bigint; readonly text: string } | undefined;
   /** What HTTP answered last. */
   reply: HttpReply | undefined;
+  /** What the host refused: it ends the call, although the guest may have caught it. */
+  refused: PluginError | undefined;
   #hostCalls = 0;
 
   constructor(readonly call: GuestCall) {}
@@ -91,48 +96,86 @@ export class Environment {
 
   /** Functions by namespace and name, the kernel's among them. */
   functions(): Record<string, Record<string, GuestImport>> {
-    const extism = { ...this.#extism(), ...this.kernel.functions as Record<string, GuestImport> };
-    return { [EXTISM_NAMESPACE]: extism, [ASYA_NAMESPACE]: counted(this, this.#asya()) };
+    const extism = {
+      ...this.kernel.functions as Record<string, GuestImport>,
+      ...this.#guarded(this.#answers()),
+      ...this.#guarded(this.#questions(), () => this.state.count()),
+    };
+    return {
+      [EXTISM_NAMESPACE]: extism,
+      [ASYA_NAMESPACE]: this.#guarded(this.#asya(), () => this.state.count()),
+    };
   }
 
-  #extism(): Record<string, GuestImport> {
+  /** Throws it, and ends the call with it even where the guest catches it. */
+  refuse(error: PluginError): never {
+    this.state.refused ??= error;
+    throw error;
+  }
+
+  #guarded(
+    functions: Record<string, GuestImport>,
+    before: () => void = () => {},
+  ): Record<string, GuestImport> {
+    return Object.fromEntries(
+      Object.entries(functions).map(([name, run]) => [
+        name,
+        (...values: Parameters<GuestImport>) => {
+          try {
+            before();
+            return run(...values);
+          } catch (error) {
+            if (error instanceof PluginError) this.refuse(error);
+            throw error;
+          }
+        },
+      ]),
+    );
+  }
+
+  /** What the guest says of its own call. */
+  #answers(): Record<string, GuestImport> {
+    const { kernel } = this;
+    return {
+      output_set: (address: bigint, length: bigint) => this.#setOutput(address, length),
+      error_set: (address: bigint) => {
+        const bytes = kernel.block(address);
+        const cut = bytes.length > MAX_TEXT_BYTES ? "… (cut)" : "";
+        const text = decoder.decode(bytes.subarray(0, MAX_TEXT_BYTES)) + cut;
+        this.state.error = address === 0n ? undefined : { address, text };
+      },
+      error_get: () => this.state.error?.address ?? 0n,
+      get_log_level: () => LOG_LEVEL_DEBUG,
+    };
+  }
+
+  #questions(): Record<string, GuestImport> {
     const { kernel } = this;
     const log = (level: "debug" | "info" | "warn" | "error") => (address: bigint) =>
       this.state.call.log.add(level, kernel.block(address));
     return {
-      output_set: (address: bigint, length: bigint) => this.#setOutput(address, length),
-      error_set: (address: bigint) => {
-        this.state.error = address === 0n ? undefined : { address, text: kernel.text(address) };
+      config_get: (address: bigint) => {
+        const key = this.#text(address);
+        const value = own(this.state.call.context, key) ?? own(this.config, key);
+        return value === undefined ? 0n : kernel.putText(value);
       },
-      error_get: () => this.state.error?.address ?? 0n,
-      get_log_level: () => LOG_LEVEL_DEBUG,
-      ...counted(this, {
-        config_get: (address: bigint) => {
-          const key = kernel.text(address);
-          const value = own(this.state.call.context, key) ?? own(this.config, key);
-          return value === undefined ? 0n : kernel.putText(value);
-        },
-        var_get: (address: bigint) => {
-          const value = this.#variables.get(kernel.text(address));
-          return value === undefined ? 0n : kernel.put(value);
-        },
-        var_set: (key: bigint, value: bigint) =>
-          this.#setVariable(
-            kernel.text(key),
-            value === 0n ? undefined : kernel.block(value).slice(),
-          ),
-        http_request: (request: bigint, body: bigint) => this.#http(request, body),
-        http_status_code: () => this.state.reply?.status ?? 0,
-        http_headers: () => {
-          const { reply } = this.state;
-          return reply === undefined ? 0n : kernel.putText(JSON.stringify(reply.headers));
-        },
-        log_trace: () => {},
-        log_debug: log("debug"),
-        log_info: log("info"),
-        log_warn: log("warn"),
-        log_error: log("error"),
-      }),
+      var_get: (address: bigint) => {
+        const value = this.#variables.get(this.#text(address));
+        return value === undefined ? 0n : kernel.put(value);
+      },
+      var_set: (key: bigint, value: bigint) =>
+        this.#setVariable(this.#text(key), value === 0n ? undefined : kernel.block(value).slice()),
+      http_request: (request: bigint, body: bigint) => this.#http(request, body),
+      http_status_code: () => this.state.reply?.status ?? 0,
+      http_headers: () => {
+        const { reply } = this.state;
+        return reply === undefined ? 0n : kernel.putText(JSON.stringify(reply.headers));
+      },
+      log_trace: () => {},
+      log_debug: log("debug"),
+      log_info: log("info"),
+      log_warn: log("warn"),
+      log_error: log("error"),
     };
   }
 
@@ -140,22 +183,27 @@ export class Environment {
     const { kernel } = this;
     return {
       state_get: (key: bigint) => {
-        const value = this.state.call.host.getState(kernel.text(key));
+        const value = this.state.call.host.getState(this.#text(key));
         return value === undefined ? 0n : kernel.put(value);
       },
       state_set: (key: bigint, value: bigint) => {
         const bytes = value === 0n ? undefined : kernel.block(value).slice();
-        this.state.call.host.setState(kernel.text(key), bytes);
+        this.state.call.host.setState(this.#text(key), bytes);
       },
-      partial: (body: bigint) => {
-        readJson(kernel.text(body), "the partial result");
-        this.state.call.host.partial(kernel.block(body).slice());
-      },
+      partial: (body: bigint) => this.state.call.host.partial(kernel.block(body).slice()),
       metric: (metric: bigint) => {
-        const { name, value, labels } = readMetric(kernel.text(metric));
+        const { name, value, labels } = readMetric(this.#text(metric));
         this.state.call.host.metric(name, value, labels);
       },
     };
+  }
+
+  /** A text that says what the guest wants. @throws PluginError `host_limit` | `trap` */
+  #text(address: bigint): string {
+    const bytes = this.kernel.block(address);
+    if (bytes.length <= MAX_TEXT_BYTES) return decoder.decode(bytes);
+    const message = `a text for the host has ${bytes.length} bytes; its limit is ${MAX_TEXT_BYTES}`;
+    throw new PluginError("host_limit", message);
   }
 
   #setOutput(address: bigint, signedLength: bigint): void {
@@ -184,41 +232,26 @@ export class Environment {
   #http(request: bigint, bodyAddress: bigint): bigint {
     const { kernel, state } = this;
     const body = bodyAddress === 0n ? undefined : kernel.block(bodyAddress).slice();
-    const { method, url, headers } = readRequest(kernel.text(request));
+    const { method, url, headers } = readRequest(this.#text(request));
     state.reply = undefined;
     state.reply = state.call.host.http({ method, url, headers, body });
     return kernel.put(state.reply.body);
   }
 }
 
-function counted(
-  environment: Environment,
-  functions: Record<string, GuestImport>,
-): Record<string, GuestImport> {
-  return Object.fromEntries(
-    Object.entries(functions).map(([name, run]) => [name, (...values: Parameters<GuestImport>) => {
-      environment.state.count();
-      return run(...values);
-    }]),
-  );
-}
-
 function own(settings: Readonly<Record<string, string>>, key: string): string | undefined {
   return Object.hasOwn(settings, key) ? settings[key] : undefined;
 }
 
-/** What a guest wrote. */
-function readJson(json: string, what: string): unknown {
+/** An object in JSON that a guest wrote. */
+function readObject(json: string, what: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    return JSON.parse(json);
+    value = JSON.parse(json);
   } catch (error) {
     const options = { type: "ValueError", cause: error };
     throw new PluginError("guest_error", `${what} is not JSON: ${json.slice(0, 200)}`, options);
   }
-}
-
-function readObject(json: string, what: string): Record<string, unknown> {
-  const value = readJson(json, what);
   if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
   throw new PluginError("guest_error", `${what} is not an object`, { type: "ValueError" });
 }

@@ -13,6 +13,7 @@ import {
   type PluginMetric,
 } from "../plugin.ts";
 import { Breaker } from "./breaker.ts";
+import { CallBudget } from "./call_budget.ts";
 import type { Prepared } from "./pool.ts";
 import { type CallHost, Runner } from "./runner.ts";
 import { sleep } from "./sleep.ts";
@@ -20,9 +21,6 @@ import type { ActorState } from "./state.ts";
 
 /** The longest limit of a call: the service's heartbeats and health checks wait for it. */
 export const LONGEST_INLINE_MS = 100;
-/** Partial results and metrics of one call. */
-const MAX_PARTIALS = 1_000;
-const MAX_METRICS = 100;
 
 /** Calls worth having at once: they share a watchdog, which costs as much as a small call. */
 const CONCURRENCY = 16;
@@ -152,13 +150,12 @@ export class InlinePlugin implements Plugin {
 
 /** What a guest in this thread may ask of it. */
 class InlineHost implements CallHost {
-  readonly #metrics: PluginMetric[] = [];
-  #partials = 0;
+  readonly #budget = new CallBudget();
 
   constructor(private readonly state: ActorState, private readonly call: PluginCall) {}
 
   takeMetrics(): PluginMetric[] {
-    return this.#metrics;
+    return this.#budget.takeMetrics();
   }
 
   http(): never {
@@ -166,24 +163,22 @@ class InlineHost implements CallHost {
   }
 
   getState(key: string): Uint8Array<ArrayBuffer> | undefined {
+    this.#budget.count();
     return this.state.get(key);
   }
 
   setState(key: string, value: Uint8Array | undefined): void {
+    this.#budget.count();
     if (value === undefined) this.state.delete(key);
     else this.state.set(key, value);
   }
 
   partial(body: Uint8Array): void {
-    if (++this.#partials > MAX_PARTIALS) {
-      const message = `the call gave more than ${MAX_PARTIALS} partial results`;
-      throw new PluginError("host_limit", message);
-    }
+    this.#budget.partial(body.length);
     this.call.onPartial?.(body);
   }
 
   metric(name: string, value: number, labels: Readonly<Record<string, string>>): void {
-    if (this.#metrics.push({ name, value, labels }) <= MAX_METRICS) return;
-    throw new PluginError("host_limit", `the call gave more than ${MAX_METRICS} metrics`);
+    this.#budget.metric(name, value, labels);
   }
 }

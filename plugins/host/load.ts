@@ -18,12 +18,6 @@ async function sha256(bytes: Uint8Array): Promise<string> {
 
 async function compile(options: PluginOptions): Promise<GuestCode> {
   const { module, limits, functionName } = options;
-  if (module.length > limits.moduleBytes) {
-    throw new PluginError(
-      "invalid_module",
-      `the module has ${module.length} bytes; its limit is ${limits.moduleBytes}`,
-    );
-  }
   const source = scriptOf(module);
   if (source !== undefined) return { kind: "script", source };
   const prepared = prepare(module, Math.floor(limits.memoryBytes / PAGE_BYTES));
@@ -55,8 +49,12 @@ async function start(prepared: Prepared): Promise<Plugin> {
  * or `guest_error` when the module's start-up code fails; AllowedHostsError
  */
 export async function loadPlugin(options: PluginOptions): Promise<Plugin> {
-  const hash = await sha256(options.module);
-  const { functionName } = options;
+  const { module, functionName, limits: { moduleBytes } } = options;
+  if (module.length > moduleBytes) {
+    const message = `the module has ${module.length} bytes; its limit is ${moduleBytes}`;
+    throw new PluginError("invalid_module", message, { functionName });
+  }
+  const hash = await sha256(module);
   const allowed = parseAllowedHosts(options.allowedHosts);
   const state = new ActorState(options.stateBytes);
   try {
@@ -64,7 +62,8 @@ export async function loadPlugin(options: PluginOptions): Promise<Plugin> {
     return await start({ ...options, code, hash, allowed, state });
   } catch (error) {
     if (!(error instanceof PluginError) || error.module) throw error;
-    const { code, message, cause } = error;
-    throw new PluginError(code, message, { cause, module: hash, functionName });
+    const { code, message, cause, type, guestStack } = error;
+    const where = { module: hash, functionName };
+    throw new PluginError(code, message, { cause, type, guestStack, ...where });
   }
 }

@@ -272,7 +272,9 @@ export class Pool implements Plugin {
       pending.stop = () => slot.host.end(id);
       return { id, input: new Uint8Array(input), context, limitMs };
     });
-    const limitMs = calls.reduce((sum, call) => sum + call.limitMs, 0);
+    // Each may need a fresh instance, whose start-up code has a limit of its own.
+    const { timeoutMs } = this.#options.limits;
+    const limitMs = calls.reduce((sum, call) => sum + call.limitMs + timeoutMs, 0);
     slot.watchdog = setTimeout(
       () => this.#onHung(slot),
       limitMs + (this.#options.graceMs ?? GRACE_MS),

@@ -5,7 +5,7 @@
  */
 
 import { PluginError } from "../plugin.ts";
-import { damaged, Reader, Writer } from "./binary.ts";
+import { damaged, MAX_SECTIONS, Reader, Writer } from "./binary.ts";
 
 /** Bytes of one page of linear memory. */
 export const PAGE_BYTES = 65_536;
@@ -13,6 +13,8 @@ export const PAGE_BYTES = 65_536;
 /** Entries of all tables together; V8 takes about 16 bytes for each, outside the guest's memory. */
 const MAX_TABLE_ENTRIES = 1 << 17;
 const MAX_TABLES = 16;
+const MAX_IMPORTS = 1_000;
+const MAX_EXPORTS = 10_000;
 
 const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 } as const;
 /** Kinds of imports and exports. */
@@ -73,7 +75,11 @@ class Preparation {
   }
 
   #imports(body: Reader): void {
-    for (let left = body.u32(); left > 0; left--) {
+    const count = body.u32();
+    if (count > MAX_IMPORTS) {
+      damaged(`the module has ${count} imports; at most ${MAX_IMPORTS} may be`);
+    }
+    for (let left = count; left > 0; left--) {
       const module = body.text();
       const name = body.text();
       const kind = kindOf(body);
@@ -90,7 +96,11 @@ class Preparation {
   }
 
   #exports(body: Reader): void {
-    for (let left = body.u32(); left > 0; left--) {
+    const count = body.u32();
+    if (count > MAX_EXPORTS) {
+      damaged(`the module has ${count} exports; at most ${MAX_EXPORTS} may be`);
+    }
+    for (let left = count; left > 0; left--) {
       this.exports.push({ name: body.text(), kind: kindOf(body) });
       body.u32();
     }
@@ -162,7 +172,8 @@ export function prepare(module: Uint8Array, maxPages: number): Prepared {
   const parts: Uint8Array[] = [module.subarray(0, MAGIC.length)];
   const reader = new Reader(module, MAGIC.length, module.length);
   const preparation = new Preparation(maxPages);
-  while (reader.position < reader.end) {
+  for (let sections = 1; reader.position < reader.end; sections++) {
+    if (sections > MAX_SECTIONS) damaged(`the module has more than ${MAX_SECTIONS} sections`);
     const start = reader.position;
     const id = reader.byte();
     const body = reader.take(reader.u32());

@@ -66,7 +66,8 @@ export class ActorState {
    */
   delete(key: string): void {
     this.#keyBytes(key);
-    this.#bytes -= this.#values.get(key)?.cost ?? 0;
+    const cost = this.#values.get(key)?.cost ?? 0;
     this.#values.delete(key);
+    this.#bytes -= cost;
   }
 }

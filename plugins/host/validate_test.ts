@@ -7,7 +7,7 @@ import { LIMITS } from "./testdata/with_plugin.ts";
 import { checkModule, moduleProblems } from "./validate.ts";
 
 Deno.test("OFFERED names exactly what the environment has", () => {
-  const kernel = new Kernel(compileKernel(), 1_000_000);
+  const kernel = new Kernel(compileKernel(), 1_000_000, assert.fail);
   const functions = new Environment(kernel, {}, LIMITS).functions();
   const names = (of: Record<string, object>) =>
     Object.entries(of).map(([namespace, entries]) => [

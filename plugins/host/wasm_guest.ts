@@ -34,7 +34,11 @@ export class WasmGuest implements Guest {
    */
   constructor(private readonly options: WasmGuestOptions) {
     const { code, config, limits, functionName } = options;
-    this.#kernel = new Kernel(code.kernel, limits.kernelBytes);
+    this.#kernel = new Kernel(
+      code.kernel,
+      limits.kernelBytes,
+      (error) => this.#environment.refuse(error),
+    );
     this.#environment = new Environment(this.#kernel, config, limits);
     try {
       this.#kernel.begin(new Uint8Array());
@@ -66,11 +70,12 @@ export class WasmGuest implements Guest {
     try {
       this.#kernel.begin(call.input);
       status = withTimeLimit(call.limitMs, this.#run);
-      this.#usable = true;
+      this.#usable = state.refused === undefined;
     } catch (error) {
       // A guest that stops itself after it reported an error, reported the error.
       if (!state.error || error instanceof PluginError) throw guestFailure(error, this.#use());
     }
+    if (state.refused) throw guestFailure(state.refused, this.#use());
     if (state.error) throw reportedError(state.error.text);
     if (Number(status ?? 0) !== 0) {
       throw new PluginError("guest_error", `${this.options.functionName}() returned ${status}`);

@@ -24,15 +24,21 @@ export function compileKernel(): WebAssembly.Module {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Blocks of bytes, bounded for each call and forgotten at the next one. */
 export class Kernel {
   readonly #memory: WebAssembly.Memory;
   readonly #kernel: KernelExports & WebAssembly.Exports;
 
-  /** `limitBytes`: what the blocks of one call may take. */
-  constructor(module: WebAssembly.Module, private readonly limitBytes: number) {
+  /**
+   * `limitBytes`: what the blocks of one call may take; `fail` throws what a guest is refused, after
+   * it noted it: a guest may catch it.
+   */
+  constructor(
+    module: WebAssembly.Module,
+    private readonly limitBytes: number,
+    fail: (error: PluginError) => never,
+  ) {
     const maximum = Math.ceil(limitBytes / PAGE_BYTES) + 1;
     this.#memory = new WebAssembly.Memory({ initial: 1, maximum });
     const { exports } = new WebAssembly.Instance(module, {
@@ -40,11 +46,9 @@ export class Kernel {
         memory: this.#memory,
         refuse_allocation: () => {
           const message = `the call needs more than ${limitBytes} bytes of host memory`;
-          throw new PluginError("memory_limit", message);
+          fail(new PluginError("memory_limit", message));
         },
-        refuse_access: (address: bigint) => {
-          throw noBlock(address);
-        },
+        refuse_access: (address: bigint) => fail(noBlock(address)),
       },
     });
     this.#kernel = exports as KernelExports & WebAssembly.Exports;
@@ -78,11 +82,6 @@ export class Kernel {
     const length = this.#kernel.length(address);
     if (length === 0n && address !== 0n) throw noBlock(address);
     return new Uint8Array(this.#memory.buffer as ArrayBuffer, Number(address), Number(length));
-  }
-
-  /** The text of a block; what is no UTF-8 is replaced. @throws PluginError `trap`: no block */
-  text(address: bigint): string {
-    return decoder.decode(this.block(address));
   }
 
   /**

@@ -4,6 +4,10 @@ import { compileKernel, Kernel } from "./kernel.ts";
 const LIMIT = 1_000_000;
 const module = compileKernel();
 
+function fail(error: Error): never {
+  throw error;
+}
+
 /** The functions as a guest sees them. */
 function functions(kernel: Kernel) {
   return kernel.functions as unknown as {
@@ -20,7 +24,7 @@ function functions(kernel: Kernel) {
 }
 
 function begun(input = new Uint8Array()) {
-  const kernel = new Kernel(module, LIMIT);
+  const kernel = new Kernel(module, LIMIT, fail);
   kernel.begin(input);
   return { kernel, guest: functions(kernel) };
 }
