@@ -1,0 +1,4 @@
+;; Wants an exception of the host.
+(module
+  (import "env" "tag" (tag (param i32)))
+  (func (export "handle")))

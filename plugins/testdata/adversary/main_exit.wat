@@ -1,0 +1,6 @@
+;; Its main function ends the program with a status of failure.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $proc_exit (i32.const 3)))
+  (func (export "handle")))

@@ -1,0 +1,4 @@
+;; Declares one page more than it may have.
+(module
+  (memory (export "memory") 65)
+  (func (export "handle")))
