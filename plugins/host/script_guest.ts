@@ -19,9 +19,6 @@ import { TimeLimitExceeded, withTimeLimit } from "./time_limit.ts";
 /** Of the engine's stack. Endless recursion ends there, in reach of what V8 gives a thread. */
 const STACK_BYTES = 256 * 1024;
 
-/** QuickJS looks at the clock often; what it does not interrupt within this time, V8 does, in ms. */
-const SLACK_MS = 25;
-
 /** A guest is given up when more than this part of its memory stays in use after a call. */
 const WORN_OUT = 0.75;
 
@@ -121,12 +118,15 @@ export class ScriptGuest implements Guest {
     this.#engine = undefined;
   }
 
-  /** Runs guest code; it ends at the time limit of the current call, by QuickJS or else by V8. */
+  /**
+   * Runs guest code; it ends at the time limit of the current call, by QuickJS, which looks at the
+   * clock often, or a little later by V8.
+   */
   #limited<T>(run: () => T): T {
     const state = this.#state;
     this.#runtime.setInterruptHandler(() => state.mustStop());
     try {
-      return withTimeLimit(state.limitMs, run, SLACK_MS);
+      return withTimeLimit(state.limitMs, run);
     } catch (error) {
       const { use } = this.#engine!;
       this.dispose();

