@@ -1,9 +1,10 @@
 /**
- * All tests that can run on this machine, on servers of their own, and one closing line that counts
- * them. `deno task test [FILTER...]`: the arguments go to `deno test`.
+ * All tests that can run on this machine, on servers and compilers that it has or gets, and one
+ * closing line that counts them. `deno task test [FILTER...]`: the arguments go to `deno test`.
  */
 
 import { startTestServices } from "./services/mod.ts";
+import { installToolchains } from "./services/toolchains.ts";
 
 const SUMMARY = /^(?:ok|FAILED) \| (\d+) passed.*?\| (\d+) failed(?:.*?\| (\d+) ignored)?/;
 const ESCAPES = new RegExp(String.raw`\u001b\[[0-9;]*m`, "g");
@@ -17,8 +18,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 Deno.exit(await run());
 
 async function run(): Promise<number> {
+  const compilers = installToolchains();
   await using services = await startTestServices();
-  for (const { name, reason } of services.skipped) console.log(`without ${name}: ${reason}`);
+  const missing = [...services.skipped, ...await compilers];
+  for (const { name, reason } of missing) console.log(`without ${name}: ${reason}`);
   if (stop.signal.aborted) return exitCode(stop.signal.reason);
 
   const child = new Deno.Command(Deno.execPath(), {
@@ -43,7 +46,7 @@ async function run(): Promise<number> {
   const { code } = await child.status;
   clearTimeout(harder);
   const [, passed = "0", failed = code === 0 ? "0" : "1", skipped = "0"] = counted ?? [];
-  for (const { name, reason } of services.skipped) console.log(`without ${name}: ${reason}`);
+  for (const { name, reason } of missing) console.log(`without ${name}: ${reason}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   return stop.signal.aborted ? exitCode(stop.signal.reason) : code;
 }

@@ -12,7 +12,7 @@ import {
 import { CommandError, type Io } from "../command.ts";
 import { tellNotes } from "./plugin_build.ts";
 import { casesOf, envelopeOf } from "./plugin_cases.ts";
-import type { Measurement, MeasurementAnswer } from "./plugin_measure.ts";
+import type { Measurement, MeasurementAnswer, MeasurementFailure } from "./plugin_measure.ts";
 import { optionsOf } from "./plugin_settings.ts";
 
 const LEVELS: readonly PluginLevel[] = ["inline", "worker"];
@@ -46,6 +46,15 @@ async function measured(
   throw new CommandError(`a call failed: ${decoder.decode(stderr).trim().slice(0, 2_000)}`);
 }
 
+/** Why it cannot run at this level, if that is all; every other failure is one of the plugin. */
+function unfit(level: PluginLevel, { code, message, stack }: MeasurementFailure): string {
+  if (code === "denied") return message;
+  if (code === "timeout" && level === "inline") {
+    return `takes longer than ${LONGEST_INLINE_MS} ms, which is not allowed here`;
+  }
+  throw new CommandError(`a call failed: ${message}${stack ? `\n${stack}` : ""}`);
+}
+
 function row(cells: readonly (string | number)[]): string {
   const texts = cells.map((cell) => typeof cell === "number" ? cell.toFixed(0) : cell);
   return texts[0]!.padEnd(8) + texts.slice(1).map((text) => text.padStart(11)).join("");
@@ -70,8 +79,8 @@ export async function benchCommand(dir: string, io: Io): Promise<number> {
   for (const level of LEVELS) {
     const options = atLevel(optionsOf(built), level);
     const found = await measured({ module: built.path, options, inputs }, io.interrupted);
-    if ("denied" in found) {
-      io.out(`${level.padEnd(8)} ${found.denied}`);
+    if ("failure" in found) {
+      io.out(`${level.padEnd(8)} ${unfit(level, found.failure)}`);
       continue;
     }
     const { p50, p99, perSecond, memory } = found;

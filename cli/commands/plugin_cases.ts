@@ -10,6 +10,7 @@ import {
   type Outcome,
   parseJson,
   type PluginCase,
+  PluginError,
   printJson,
 } from "@asya/plugins";
 import {
@@ -59,13 +60,19 @@ function outputOf({ payload, route, headers }: Frame, mode: "payload" | "envelop
   };
 }
 
-function failureOf(error: unknown): Outcome {
+/** What came of a case, and where in the source it failed. */
+interface Called {
+  readonly outcome: Outcome;
+  readonly stack?: string | undefined;
+}
+
+function failureOf(error: unknown): Called {
   if (error instanceof HandlerError) {
-    const { type, message } = error.failure;
-    return { error: { type, message } };
+    const { type, message, traceback } = error.failure;
+    return { outcome: { error: { type, message } }, stack: traceback };
   }
   if (error instanceof HandlerTimeout || error instanceof InvalidAnswer) {
-    return { error: { message: error.message } };
+    return { outcome: { error: { message: error.message } } };
   }
   throw error;
 }
@@ -75,23 +82,46 @@ async function outcomeOf(
   one: PluginCase,
   { definition }: BuiltPlugin,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<Called> {
   const { mode, name } = definition;
   const envelope = envelopeOf(one, name, mode);
   const limitMs = settingsOf(definition).wasmTimeout;
   const call = { envelope, attempt: one.attempt, limitMs, signal };
   try {
     const { frames } = await handler.handle(call, { started() {}, partial() {} });
-    return { outputs: frames.map((frame) => outputOf(frame, mode)) };
+    return { outcome: { outputs: frames.map((frame) => outputOf(frame, mode)) } };
   } catch (error) {
     return failureOf(error);
   }
+}
+
+/** A plugin that fails before its first call fails every case: told once, with its place. */
+function startFailure(error: unknown): unknown {
+  if (!(error instanceof PluginError)) return error;
+  const type = error.type === undefined ? "" : `${error.type}: `;
+  const stack = error.guestStack ? `\n${error.guestStack}` : "";
+  return new CommandError(`it does not start: ${type}${error.message}${stack}`, undefined, {
+    cause: error,
+  });
+}
+
+async function untilReady(handler: Handler, interrupted: AbortSignal): Promise<void> {
+  try {
+    await handler.ready(AbortSignal.any([interrupted, AbortSignal.timeout(READY_MS)]));
+  } catch (error) {
+    throw startFailure(error);
+  }
+}
+
+function section(title: string, lines: string): string {
+  return `${title}\n${lines.replaceAll(/^/gm, "  ")}`;
 }
 
 /** Runs the cases that have the same settings, on one plugin; returns how many failed. */
 async function runCases(
   cases: readonly PluginCase[],
   built: BuiltPlugin,
+  width: number,
   io: Io,
 ): Promise<number> {
   const { definition, module } = built;
@@ -102,22 +132,23 @@ async function runCases(
   });
   const { name: actor, mode } = definition;
   const handler = wasmHandler({ load: () => loadPlugin(options), actor, mode });
-  const width = Math.max(...cases.map(({ name }) => name.length));
   let failed = 0;
   try {
     for (const one of cases) {
       lines = [];
       // Also after failures in a row, for which a plugin takes a pause.
-      await handler.ready(AbortSignal.any([io.interrupted, AbortSignal.timeout(READY_MS)]));
+      await untilReady(handler, io.interrupted);
       const began = performance.now();
-      const outcome = await outcomeOf(handler, one, built, io.interrupted);
+      const { outcome, stack } = await outcomeOf(handler, one, built, io.interrupted);
       const problems = judge(one, outcome);
       const time = `${(performance.now() - began).toFixed(1)} ms`;
       io.out(`${problems.length === 0 ? "ok    " : "FAILED"} ${one.name.padEnd(width)}  ${time}`);
       if (problems.length === 0) continue;
       failed++;
-      const logged = lines.length > 0 ? [`log\n${lines.join("\n").replaceAll(/^/gm, "  ")}`] : [];
-      for (const text of [...problems, ...logged]) io.out(text.replaceAll(/^/gm, "       "));
+      const details = [...problems];
+      if (stack !== undefined) details.push(section("stack", stack));
+      if (lines.length > 0) details.push(section("log", lines.join("\n")));
+      for (const text of details) io.out(text.replaceAll(/^/gm, "       "));
     }
   } finally {
     await handler.close();
@@ -125,9 +156,10 @@ async function runCases(
   return failed;
 }
 
-/** The cases of a plugin. @throws CommandError where there are none */
+/** The cases of a plugin. @throws CommandError where there are none; PluginFileError */
 export async function casesOf(dir: string): Promise<PluginCase[]> {
-  const { readCases } = await authoring();
+  const { readCases, readDefinition } = await authoring();
+  await readDefinition(dir); // a folder that is none of a plugin's has no cases either
   const cases = await readCases(dir);
   if (cases.length > 0) return cases;
   const example = `write one: {"input": {}, "output": {}} in ${dir}/cases/first.json`;
@@ -142,8 +174,9 @@ export async function casesCommand(dir: string, io: Io): Promise<number> {
   tellNotes(built, io);
   // A plugin is loaded with its settings: once for all cases that have the same.
   const groups = Map.groupBy(cases, ({ config }) => JSON.stringify(config));
+  const width = Math.max(...cases.map(({ name }) => name.length));
   let failed = 0;
-  for (const group of groups.values()) failed += await runCases(group, built, io);
+  for (const group of groups.values()) failed += await runCases(group, built, width, io);
   io.note(failed === 0 ? `${cases.length} passed` : `${failed} of ${cases.length} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -61,8 +61,12 @@ export async function inspectCommand(file: string, io: Io): Promise<number> {
   try {
     module = await Deno.readFile(file);
   } catch (cause) {
+    const built = "give the .wasm file that `asya plugin build` made";
+    if (cause instanceof Deno.errors.IsADirectory) {
+      throw new CommandError(`${file} is a folder`, built, { cause });
+    }
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new CommandError(`there is no file ${file}`, undefined, { cause });
+    throw new CommandError(`there is no file ${file}`, built, { cause });
   }
   const { functionName, limits } = optionsOf({ definition: await definitionOf(file), module });
   const { inspectModule } = await authoring();

@@ -3,7 +3,13 @@
  * of whatever ran before would show in the figures.
  */
 
-import { loadPlugin, type Plugin, PluginError, type PluginOptions } from "@asya/plugins";
+import {
+  loadPlugin,
+  type Plugin,
+  PluginError,
+  type PluginErrorCode,
+  type PluginOptions,
+} from "@asya/plugins";
 
 /** What to measure. */
 export interface Measurement {
@@ -26,8 +32,15 @@ export interface Figures {
   readonly memory: number;
 }
 
-/** Figures, or why the plugin cannot run so. */
-export type MeasurementAnswer = Figures | { readonly denied: string };
+/** Why there are no figures. */
+export interface MeasurementFailure {
+  readonly code: PluginErrorCode;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
+/** Figures, or what failed. */
+export type MeasurementAnswer = Figures | { readonly failure: MeasurementFailure };
 
 /** For the engine to compile what runs often, then for single calls, then for many at once. */
 const WARM_UP_MS = 300;
@@ -78,8 +91,9 @@ async function answer(measurement: Measurement): Promise<MeasurementAnswer> {
   try {
     return await measure(measurement);
   } catch (error) {
-    if (error instanceof PluginError && error.code === "denied") return { denied: error.message };
-    throw error;
+    if (!(error instanceof PluginError)) throw error;
+    const { code, message, guestStack } = error;
+    return { failure: { code, message, stack: guestStack } };
   }
 }
 

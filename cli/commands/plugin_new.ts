@@ -4,12 +4,21 @@ import { authoring, type PluginLanguage } from "@asya/plugins";
 import { closest } from "@asya/manifest";
 import { CommandError, type Io, UsageError } from "../command.ts";
 
+/** What people call the languages, too. */
+const OTHER_WORDS: Readonly<Record<string, PluginLanguage>> = {
+  typescript: "ts",
+  javascript: "ts",
+  js: "ts",
+  assemblyscript: "as",
+  golang: "go",
+};
+
 function language(word: string, known: readonly PluginLanguage[]): PluginLanguage {
   const found = known.find((one) => one === word);
   if (found) return found;
   const languages = known.join(", ");
   if (word === "") throw new UsageError(`give --lang, one of ${languages}`);
-  const near = closest(word, known);
+  const near = OTHER_WORDS[word.toLowerCase()] ?? closest(word, known);
   const hint = near ? `; did you mean ${near}?` : "";
   throw new UsageError(`--lang ${word} is not one of ${languages}${hint}`);
 }

@@ -68,6 +68,26 @@ for (const [lang, tool] of LANGUAGES) {
   });
 }
 
+Deno.test("plugin new for ts gives the author types, wherever the folder is", () =>
+  withFolder(async (parent) => {
+    const { out } = await capture(["plugin", "new", "a", "--lang", "ts", "--dir", parent]);
+    assert.match(out, /^.*\/a\/asya\.ts$/m);
+    const check = async () => {
+      const args = ["check", "--quiet", "handler.ts"];
+      const env = { NO_COLOR: "1" };
+      const child = new Deno.Command(Deno.execPath(), { args, cwd: `${parent}/a`, env });
+      const { code, stderr } = await child.output();
+      return { code, said: new TextDecoder().decode(stderr) };
+    };
+    assert.equal((await check()).code, 0);
+    const handler = `${parent}/a/handler.ts`;
+    const source = await Deno.readTextFile(handler);
+    await Deno.writeTextFile(handler, source.replace("context.config", "context.confg"));
+    const { code, said } = await check();
+    assert.equal(code, 1);
+    assert.match(said, /Property 'confg' does not exist on type 'Context'/);
+  }));
+
 const STUBBORN = `import { config, fail, inputText, log, outputText } from "asya";
 export function handle(): void {
   const text = inputText();
@@ -168,12 +188,16 @@ Deno.test("plugin says what is wrong and what to try", () =>
     await fails(["new", "b", "--lang", "c", "--dir", `${parent}/no`], 1, /there is no folder /);
     await fails(["new", "../b", "--lang", "c"], 2, /"\.\.\/b" is no name of a plugin: lower-case/);
     await fails(["new", "b", "--lang", "rost"], 2, /--lang rost is not .*did you mean rust\?/);
+    await fails(["new", "b", "--lang", "TypeScript"], 2, /did you mean ts\?/);
     await fails(["new", "b"], 2, /give --lang, one of rust, go, ts, as, c/);
     await fails(["new"], 2, /give a name/);
     await fails(["bild"], 2, /plugin needs one of new, build, test, bench, inspect/);
     await fails(["test", "a", "b"], 2, /plugin test takes one argument/);
     await fails(["build", parent], 1, /plugin\.yaml is missing/);
-    await fails(["inspect", `${parent}/a.wasm`], 1, /there is no file /);
+    await fails(["build", `${parent}/a/handler.c`], 1, /handler\.c\/plugin\.yaml is missing/);
+    await fails(["test", `${parent}/no`], 1, /no\/plugin\.yaml is missing/);
+    await fails(["inspect", `${parent}/a.wasm`], 1, /there is no file .*\nnext: give the \.wasm/);
+    await fails(["inspect", parent], 1, / is a folder\nnext: give the \.wasm file/);
     await Deno.remove(`${parent}/a/cases`, { recursive: true });
     await fails(["test", `${parent}/a`], 1, /a has no cases\nnext: write one: /);
     assert.ok(![...Deno.readDirSync(parent)].some(({ name }) => name === "b"));
@@ -186,6 +210,56 @@ Deno.test("plugin build shows what the compiler says of a wrong source", () =>
     const { code, note } = await capture(["plugin", "build", `${parent}/a`]);
     assert.equal(code, 1);
     assert.match(note, /^asya: handler\.ts:1:\d+: /);
+  }));
+
+/** A plugin in TypeScript with one case. */
+async function withScript(source: string, use: (dir: string) => Promise<void>): Promise<void> {
+  await withFolder(async (dir) => {
+    await Deno.mkdir(`${dir}/cases`);
+    await Deno.writeTextFile(`${dir}/plugin.yaml`, "name: a\nlang: ts\ntimeout: 300ms");
+    await Deno.writeTextFile(`${dir}/handler.ts`, source);
+    await Deno.writeTextFile(`${dir}/cases/a.yaml`, "input: 1\noutput: 1");
+    await use(dir);
+  });
+}
+
+Deno.test("plugin test and bench say why a plugin does not start, and where", () =>
+  withScript(`throw new RangeError("at the top");\nexport default () => 1;`, async (dir) => {
+    const tested = await capture(["plugin", "test", dir]);
+    assert.deepEqual([tested.code, tested.out], [1, ""]);
+    const start = "asya: it does not start: RangeError: at the top\n";
+    assert.equal(tested.note, `${start}at <anonymous> (handler.ts:1:11)\n`);
+    const benched = await capture(["plugin", "bench", dir]);
+    assert.equal(benched.code, 1);
+    assert.equal(
+      benched.note,
+      "asya: a call failed: at the top\nat <anonymous> (handler.ts:1:11)\n",
+    );
+  }));
+
+Deno.test("plugin test shows where a handler failed", () =>
+  withScript(`export default function handle() {\n  return nothing;\n}`, async (dir) => {
+    const { code, out } = await capture(["plugin", "test", dir]);
+    assert.equal(code, 1);
+    assert.match(out, /error ReferenceError: 'nothing' is not defined\n {7}stack\n {9}at handle /);
+    assert.match(out, /\(handler\.ts:2:\d+\)\n/);
+  }));
+
+Deno.test("plugin bench says that a handler is too slow, for a level or at all", () =>
+  withScript(`export default () => { for (;;); };`, async (dir) => {
+    const { code, out, note } = await capture(["plugin", "bench", dir]);
+    assert.equal(code, 1);
+    assert.match(out, /\ninline {3}takes longer than 100 ms, which is not allowed here\n$/);
+    assert.match(note, /^asya: a call failed: interrupted after 300 ms\n/);
+  }));
+
+Deno.test("plugin build tells the place of each setting that is wrong or not known", () =>
+  withScript("", async (dir) => {
+    await Deno.writeTextFile(`${dir}/plugin.yaml`, "name: a\nlang: ts\ntimeout: 5\nmemroy: 64Mi");
+    const { code, note } = await capture(["plugin", "build", dir]);
+    assert.equal(code, 1);
+    assert.match(note, /plugin\.yaml:3:10: timeout: write it like 300ms, /);
+    assert.match(note, /plugin\.yaml:4:9: memroy: is not known here\n$/);
   }));
 
 Deno.test("plugin inspect ends with 1 where the module could not be loaded", () =>

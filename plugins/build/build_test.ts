@@ -17,7 +17,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["name: a\nlang: cobol", /plugin\.yaml:2:7: lang: /],
   ["name: A b\nlang: c", /:1:7: name: lower-case letters, digits and dashes$/],
   ["name: a\nlang: c\ntimeout: 0s\nmemory: lots", /:3:10: timeout: .*\n.*:4:9: memory: /],
-  ["name: a\nlang: c\nmemry: 1Mi", /"memry"/],
+  ["name: a\nlang: c\nmemry: 1Mi", /plugin\.yaml:3:8: memry: is not known here/],
   ["name: [", /plugin\.yaml:1:/],
 ];
 

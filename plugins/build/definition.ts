@@ -42,13 +42,15 @@ function isLimit(text: string): boolean {
 }
 
 const opt = z.exactOptional;
-const size = z.string().regex(/^(0|[1-9][0-9]{0,14})(Ki|Mi|Gi|k|M|G)?$/, "write it like 64Mi");
+const SIZE = "write it like 64Mi";
+const TIME = "write it like 300ms, 1s or 2m30s";
+const size = z.string({ error: SIZE }).regex(/^(0|[1-9][0-9]{0,14})(Ki|Mi|Gi|k|M|G)?$/, SIZE);
 const schema = z.strictObject({
   name: z.string().refine(isPluginName, { message: "lower-case letters, digits and dashes" }),
   lang: z.enum(PLUGIN_LANGUAGES),
   function: z.string().min(1).default("handle"),
   mode: z.enum(["payload", "envelope"]).default("payload"),
-  timeout: opt(z.string().refine(isLimit, { message: "write it like 300ms, 1s or 2m30s" })),
+  timeout: opt(z.string({ error: TIME }).refine(isLimit, { message: TIME })),
   memory: opt(size),
   state: opt(size),
   allowedHosts: z.array(z.string()).default([]),
@@ -70,7 +72,8 @@ export async function readDefinition(dir: string): Promise<PluginDefinition> {
   try {
     return (await readYamlFile<PluginDefinition>(path, schema)).value;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const { NotFound, NotADirectory, IsADirectory } = Deno.errors;
+    if (![NotFound, NotADirectory, IsADirectory].some((kind) => error instanceof kind)) throw error;
     throw new PluginFileError([`${path} is missing; \`asya plugin new\` makes such a folder`]);
   }
 }

@@ -5,6 +5,9 @@ import type { PluginLanguage } from "./definition.ts";
 
 const TEMPLATES = fileURLToPath(new URL("../templates", import.meta.url));
 
+/** Types for handlers; a folder has its own copy, so that it stands alone wherever it is. */
+const TYPES = fileURLToPath(new URL("../sdk/typescript/asya.ts", import.meta.url));
+
 /** What a template writes where its name and its language go. */
 const NAME = "plugin-name";
 const LANGUAGE = "plugin-lang";
@@ -43,6 +46,10 @@ export async function newPlugin(
       await Deno.writeTextFile(`${dir}/${file}`, filled);
       written.push(file);
     }
+  }
+  if (lang === "ts") {
+    await Deno.copyFile(TYPES, `${dir}/asya.ts`);
+    written.push("asya.ts");
   }
   return written.sort();
 }

@@ -49,6 +49,15 @@ function placeOf(document: Document.Parsed, path: readonly PropertyKey[], lines:
   return { line: 1, col: 1 };
 }
 
+/** Each with the path that it is about. */
+function problemsOf(issue: z.core.$ZodIssue): [path: PropertyKey[], text: string][] {
+  const { path, message } = issue;
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => [[...path, key], "is not known here"]);
+  }
+  return [[path, message]];
+}
+
 /**
  * Reads one and checks it.
  *
@@ -65,11 +74,13 @@ export async function readYamlFile<T>(path: string, schema: z.ZodType<T>): Promi
   }
   const { data, error } = schema.safeParse(plain(document, path));
   if (error) {
-    throw new PluginFileError(error.issues.map((issue) => {
-      const { line, col } = placeOf(document, issue.path, lines);
-      const where = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
-      return `${path}:${line}:${col}: ${where}${issue.message}`;
-    }));
+    throw new PluginFileError(
+      error.issues.flatMap(problemsOf).map(([where, text]) => {
+        const { line, col } = placeOf(document, where, lines);
+        const name = where.length > 0 ? `${where.join(".")}: ` : "";
+        return `${path}:${line}:${col}: ${name}${text}`;
+      }),
+    );
   }
   return { value: data as T, document };
 }

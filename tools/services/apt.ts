@@ -1,4 +1,4 @@
-/** Installs a Debian package for a test run, without letting it start a system service. */
+/** Installs Debian packages for a test run, without letting it start a system service. */
 
 const LIMIT_MS = 600_000;
 const LOCK_TRIES = 20;
@@ -8,10 +8,12 @@ const LOCK_PAUSE_MS = 3_000;
 const POLICY_PATH = "/usr/sbin/policy-rc.d";
 const POLICY = "#!/bin/sh\n# for the time of one installation by a test run\nexit 101\n";
 
-/** The arguments of `apt-get` that install a package and what it cannot do without. */
-export function installArguments(name: string): string[] {
+/** The arguments of `apt-get` that install packages and what they cannot do without. */
+export function installArguments(...names: readonly string[]): string[] {
   const lock = ["-o", "DPkg::Lock::Timeout=120"];
-  return ["install", "--yes", "--quiet", "--no-install-recommends", ...lock, name];
+  // What conflicts with something that is here is not worth losing that.
+  const gently = ["--no-install-recommends", "--no-remove"];
+  return ["install", "--yes", "--quiet", ...gently, ...lock, ...names];
 }
 
 /** Why this process cannot install packages; undefined where it can. */
@@ -33,19 +35,19 @@ export function inAptTurn<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
-/** Installs a package. Rejects with the end of apt's words where that fails. */
-export function aptInstall(name: string): Promise<void> {
-  return inAptTurn(() => install(name));
+/** Installs packages, all or none. Rejects with the end of apt's words where that fails. */
+export function aptInstall(...names: readonly string[]): Promise<void> {
+  return inAptTurn(() => install(names));
 }
 
-async function install(name: string): Promise<void> {
+async function install(names: readonly string[]): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const update = await aptGet(["update", "--quiet"], signal);
   await withoutServices(async () => {
-    const { success, output } = await aptGet(installArguments(name), signal);
+    const { success, output } = await aptGet(installArguments(...names), signal);
     if (success) return;
     const words = update.success ? output : `${update.output}\n${output}`;
-    throw new Error(`apt-get could not install ${name}: ${words.trim().slice(-500)}`);
+    throw new Error(`apt-get could not install ${names.join(" ")}: ${words.trim().slice(-500)}`);
   });
 }
 

@@ -1,5 +1,7 @@
 /** Counts the words of a text and finds the longest one. */
 
+import type { Context } from "asya/typescript";
+
 interface Input {
   readonly text?: unknown;
 }
@@ -8,11 +10,6 @@ interface Summary {
   readonly text: string;
   readonly words: number;
   readonly longest: string;
-}
-
-/** What this handler uses of what it is given beside the payload. */
-interface Context {
-  readonly config: Readonly<Record<string, string>>;
 }
 
 /** Retry rules see the name. */
