@@ -61,6 +61,14 @@ function answers(expected: unknown) {
   return (answer: unknown) => assert.deepEqual(answer, expected);
 }
 
+/** What a finished step of the recorded route answers with. */
+function frames(...payloads: readonly unknown[]): unknown[] {
+  return payloads.map((payload) => ({
+    payload,
+    route: { actors: ["prep", "infer"], current: 1 },
+  }));
+}
+
 const NOT_JSON = failsWith("processing_error", /^the handler's result is not JSON: /);
 const NO_ENVELOPE = failsWith(
   "msg_parsing_error",
@@ -80,9 +88,9 @@ const REMEDIES: Readonly<Record<string, (answer: unknown) => void>> = {
     assert.equal(frame.parent_id, "e-0");
   },
   "system-exit": failsWith("processing_error", /^3$/),
-  "result-not-serialisable-set": NOT_JSON,
-  "result-not-serialisable-bytes": NOT_JSON,
-  "result-not-serialisable-generator": failsWith("processing_error", /generator.*return a list/),
+  "result-not-serialisable-set": answers(frames({ s: [1, 2] })),
+  "result-not-serialisable-bytes": answers(frames("YWJj")),
+  "result-not-serialisable-generator": answers(frames(0, 1, 2)),
   "result-not-serialisable-tuple-key": NOT_JSON,
   "result-not-serialisable-second-of-fanout": NOT_JSON,
   "result-repr-raises": answers([
