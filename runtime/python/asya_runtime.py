@@ -1541,6 +1541,12 @@ class LoopLane(Lane):
 # --- the runtime ---------------------------------------------------------------------------------
 
 
+def identity(path: str) -> tuple[int, int]:
+    """Which file a path leads to; the number of a removed one may be given to the next."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns
+
+
 class Runtime:
     """The process: its socket, its door thread, and when it ends."""
 
@@ -1560,7 +1566,8 @@ class Runtime:
         self._draining_since: float | None = None
         self._ready_file = os.path.join(settings.folder, "runtime-ready")
         self._done_file = os.path.join(settings.folder, "sidecar-done")
-        self._own_files: dict[str, int] = {}  # path to inode: another process may replace them
+        # By path: another process may replace them.
+        self._own_files: dict[str, tuple[int, int]] = {}
         self._pid = os.getpid()
         self._waker = Waker()
         self._poller = select.poll()
@@ -1575,7 +1582,7 @@ class Runtime:
         os.makedirs(self.settings.folder, exist_ok=True)
         self._listener = self._claim(path)
         self._listener.setblocking(False)
-        self._own_files[path] = os.stat(path).st_ino
+        self._own_files[path] = identity(path)
         self._look_after_forks()
         self._poller.register(self._listener, select.POLLIN)
         self._poller.register(self._waker.read_end, select.POLLIN)
@@ -1642,9 +1649,9 @@ class Runtime:
 
     def remove_files(self) -> None:
         """Removes the socket and runtime-ready, if they are still ours."""
-        for path, inode in self._own_files.items():
+        for path, own in self._own_files.items():
             with contextlib.suppress(FileNotFoundError):
-                if os.getpid() == self._pid and os.stat(path).st_ino == inode:
+                if os.getpid() == self._pid and identity(path) == own:
                     os.unlink(path)
 
     def _write_ready_file(self) -> None:
@@ -1652,7 +1659,7 @@ class Runtime:
         new = f"{self._ready_file}.{self._pid}"
         with open(new, "w", encoding="utf-8") as file:
             json.dump(ready, file)
-        self._own_files[self._ready_file] = os.stat(new).st_ino
+        self._own_files[self._ready_file] = identity(new)
         os.replace(new, self._ready_file)
         seconds = round(time.monotonic() - self._born, 3)
         about = fields(handler=self.settings.handler, seconds=seconds, **ready)

@@ -1,0 +1,3 @@
+module example/runtime
+
+go 1.22
