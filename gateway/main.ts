@@ -7,7 +7,7 @@ import { tokenFromFile } from "./auth.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { isLoopbackAddress } from "./http/loopback.ts";
 import { GATEWAY_SETTINGS } from "./settings.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
+import { openStore } from "./store/open.ts";
 import { type WatchedTools, watchTools } from "./tools/watch.ts";
 
 /** How long requests in flight may take after SIGTERM, in milliseconds. */
@@ -41,16 +41,10 @@ function listen(hostname: string, port: number, gateway: Gateway, log: Logger): 
 
 /** Runs until SIGTERM or SIGINT, then drains. */
 async function run(settings: Settings<typeof SETTINGS>, log: Logger): Promise<void> {
-  if (settings.databaseUrl !== undefined) {
-    throw new SettingsError([
-      "ASYA_DATABASE_URL: PostgreSQL is not supported yet by this build; unset it to use the " +
-      "embedded store at ASYA_SQLITE_PATH",
-    ]);
-  }
   const { meshTokenFile, host: hostname, port } = settings;
   const meshToken = meshTokenFile === undefined ? undefined : tokenFromFile(meshTokenFile);
   const tools = await openTools(settings.toolsPath, log);
-  const store = openSqliteStore(settings.storePath);
+  const store = await openStore(settings, log);
   const transport = await openTransport(settings, log);
   const queue = transport.queue("gateway"); // only sends, so no queue of this name is needed
   const gateway = createGateway({

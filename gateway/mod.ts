@@ -3,6 +3,8 @@ export { createGateway, type Gateway, type GatewayApp, type GatewayOptions } fro
 export { GATEWAY_SETTINGS, type GatewaySettings, readGatewaySettings } from "./settings.ts";
 export type { Publish } from "./publisher.ts";
 export { MeshTokenError, tokenFromFile } from "./auth.ts";
+export { openStore } from "./store/open.ts";
+export { openPostgresStore, type PostgresStoreOptions, StoreTooNew } from "./store/postgres.ts";
 export { openSqliteStore } from "./store/sqlite.ts";
 export {
   MAX_UPDATES,

@@ -155,11 +155,13 @@ Deno.test("main.ts names all wrong settings at once", async () => {
   }
 });
 
-Deno.test("main.ts says that PostgreSQL is not there yet", () =>
+Deno.test("main.ts says what is wrong with the database's URL, and not its password", () =>
   inPlace(async ({ env }) => {
-    const { code, text } = await runModule(MAIN, { ...env, ASYA_DATABASE_URL: "postgres://x" });
+    const url = "postgres://me:hunter2#@db/asya";
+    const { code, text } = await runModule(MAIN, { ...env, ASYA_DATABASE_URL: url });
     assert.equal(code, 1);
-    assert.match(text, /ASYA_DATABASE_URL: PostgreSQL is not supported yet/);
+    assert.match(text, /ASYA_DATABASE_URL=\(hidden\): .* percent-encoded/);
+    assert.ok(!text.includes("hunter2"));
   }));
 
 Deno.test("main.ts says which port is in use", () =>

@@ -2,6 +2,12 @@
 
 import { readSettings, setting, type Settings } from "@asya/config";
 import { LOG_LEVELS } from "@asya/telemetry";
+import { parseDatabaseUrl } from "./store/postgres/address.ts";
+
+function databaseUrl(text: string): string {
+  parseDatabaseUrl(text);
+  return text;
+}
 
 /** One row a variable. */
 export const GATEWAY_SETTINGS = {
@@ -18,9 +24,13 @@ export const GATEWAY_SETTINGS = {
     fallback: "asya.sqlite",
     help: "file of the embedded store; one gateway process at a time",
   }),
-  databaseUrl: setting.text("ASYA_DATABASE_URL", {
+  databaseUrl: setting.custom("postgres:// URL", databaseUrl)("ASYA_DATABASE_URL", {
     secret: true,
-    help: "PostgreSQL instead of the embedded store",
+    help: "PostgreSQL instead of the embedded store, shared by several gateways",
+  }),
+  retentionMs: setting.duration("ASYA_GATEWAY_RETENTION", {
+    fallback: "168h",
+    help: "in PostgreSQL, envelopes are deleted so long after their end; 0 = never",
   }),
   toolsPath: setting.text("ASYA_CONFIG_PATH", {
     help: "tools: a YAML file or a folder of them; without it there are no tools",

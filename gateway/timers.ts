@@ -25,6 +25,8 @@ export class Timers {
   readonly #o: TimersOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
   #running: Promise<void> | undefined;
+  /** The last turn failed, and somebody was told. */
+  #failing = false;
 
   constructor(options: TimersOptions) {
     this.#o = options;
@@ -55,8 +57,11 @@ export class Timers {
       onTick();
       await this.#failOverdue();
       await publisher.sweep();
+      if (this.#failing) log.info("looking for what is due works again");
+      this.#failing = false;
     } catch (error) {
-      log.error("looking for what is due failed, will be repeated", { error });
+      if (!this.#failing) log.error("looking for what is due failed, will be repeated", { error });
+      this.#failing = true;
     }
   }
 

@@ -59,7 +59,10 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** The store is away, full or closed: nothing was stored, and the same call may succeed later. */
+/**
+ * The store is away, full or closed, and the same call may succeed later. Nothing was stored, unless
+ * it was lost while it answered.
+ */
 export class StoreUnavailable extends Error {
   /** The class's name. */
   override readonly name = "StoreUnavailable";

@@ -45,6 +45,42 @@ export function testStore(name: string, place: () => Promise<StorePlace>): void 
     assert.deepEqual(await store.head("a"), change.record);
   });
 
+  test("ids and texts may hold anything that JSON can say", async (store) => {
+    const odd = [
+      "\0",
+      "a\\u0000",
+      "\ud800",
+      "\udc00",
+      "'\"{},",
+      "NULL",
+      "ä 🧀",
+      "%",
+      "x".repeat(256),
+    ];
+    for (const [n, text] of odd.entries()) {
+      const { record } = call(text);
+      const payload = `${JSON.stringify(text)} `;
+      const actors = [text];
+      const change = { record: { ...record, id: `${n}${text}`, actors, message: text } };
+      assert.equal(await store.create(change, payload), true, `${n}`);
+      await store.change(change.record.id, succeed);
+    }
+    for (const [n, text] of odd.entries()) {
+      const found = await store.get(`${n}${text}`);
+      assert.equal(found?.payload, `${JSON.stringify(text)} `);
+      assert.deepEqual([found.record.id, found.record.actors], [`${n}${text}`, [text]]);
+      assert.equal((await store.updates(`${n}${text}`, 0, 10)).length, 1);
+    }
+  });
+
+  test("create() and change() keep bodies of many megabytes", async (store) => {
+    const big = JSON.stringify('\\"ä'.repeat(1 << 20));
+    await Promise.all(["a", "b", "c"].map((id) => store.create(call(id), big)));
+    await store.change("a", (record) => finished(record, { status: "succeeded", result: big }, 9));
+    const found = await store.get("a");
+    assert.ok(found?.payload === big && found.result === big);
+  });
+
   test("create() leaves an envelope that exists as it is", async (store) => {
     await store.create(call("a"), "1");
     const other = {

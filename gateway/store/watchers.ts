@@ -19,4 +19,9 @@ export class Watchers {
   wake(id: string): void {
     for (const wake of this.#byId.get(id) ?? []) wake();
   }
+
+  /** Calls everybody. */
+  wakeAll(): void {
+    for (const id of [...this.#byId.keys()]) this.wake(id);
+  }
 }

@@ -1,6 +1,7 @@
 /** The servers that tests use beside Deno, private to one run. */
 
 import { rabbitmqOf } from "./debian_rabbitmq.ts";
+import { startPostgres } from "./postgres.ts";
 import { startRabbitmq } from "./rabbitmq.ts";
 import { startS3 } from "./s3.ts";
 import { startEmulator } from "../../transport/sqs/emulator_process.ts";
@@ -23,6 +24,7 @@ const SERVICES: readonly Service[] = [
     variable: "ASYA_TEST_RABBITMQ_4_URL",
     start: () => startRabbitmq({}, () => rabbitmqOf("trixie")),
   },
+  { name: "PostgreSQL", variable: "ASYA_TEST_POSTGRES_URL", start: startPostgres },
   { name: "SQS", variable: "ASYA_TEST_SQS_ENDPOINT", start: startEmulator },
   { name: "S3", variable: "ASYA_TEST_S3_ENDPOINT", start: startS3 },
 ];

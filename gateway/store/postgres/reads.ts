@@ -1,0 +1,97 @@
+/** Reading envelopes and their histories, many at a time; and what is due. */
+
+import type { StoredEnvelope } from "../../envelopes/view.ts";
+import type { StoredUpdate } from "../store.ts";
+import type { Database } from "./database.ts";
+import { fromKey, HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
+
+interface Row extends Head {
+  readonly payload: string;
+  readonly result: string | null;
+}
+
+function toEnvelope(row: Row): StoredEnvelope {
+  const result = row.result === null ? {} : { result: row.result };
+  return { record: readRecord(row), payload: row.payload, ...result };
+}
+
+const GET = `SELECT ${HEAD}, payload, result FROM gateway_envelopes WHERE id = ANY($1::text[])`;
+
+/** Envelopes with their bodies, in the order of the ids. */
+export async function readEnvelopes(
+  database: Database,
+  ids: readonly string[],
+): Promise<(StoredEnvelope | undefined)[]> {
+  const keys = ids.map(toKey);
+  const rows = await database.query<Row>(GET, [list([...new Set(keys)])]);
+  const byKey = new Map(rows.map((row) => [row.id, toEnvelope(row)]));
+  return keys.map((key) => byKey.get(key));
+}
+
+/** A part of a history: what is behind a number, at most so many. */
+export interface Page {
+  readonly id: string;
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** The final update is shown with the number of all. */
+const UPDATES = `SELECT p.n::integer, least(u.seq, e.seq) AS seq, u.kind, u.final, u.data
+  FROM unnest($1::text[], $2::integer[], $3::integer[]) WITH ORDINALITY AS p(id, after, size, n)
+  JOIN gateway_envelopes AS e ON e.id = p.id AND e.seq > p.after
+  CROSS JOIN LATERAL (
+    SELECT * FROM gateway_updates WHERE id = p.id AND seq > p.after ORDER BY seq LIMIT p.size
+  ) AS u
+  ORDER BY p.n, u.seq`;
+
+/** The pages of histories, in the order they were asked for. */
+export async function readUpdates(
+  database: Database,
+  pages: readonly Page[],
+): Promise<StoredUpdate[][]> {
+  const rows = await database.query<StoredUpdate & { n: number }>(UPDATES, [
+    list(pages.map(({ id }) => toKey(id))),
+    list(pages.map(({ after }) => after)),
+    list(pages.map(({ limit }) => limit)),
+  ]);
+  const found: StoredUpdate[][] = pages.map(() => []);
+  for (const { n, ...update } of rows) found[n - 1]!.push(update);
+  return found;
+}
+
+/** Whoever is at the same rows already is left to it. */
+const CLAIM = `WITH taken AS MATERIALIZED (
+    SELECT id, publish_after AS since FROM gateway_envelopes WHERE publish_after <= $1
+    ORDER BY publish_after LIMIT $3 FOR UPDATE SKIP LOCKED
+  )
+  UPDATE gateway_envelopes AS e SET publish_after = $2, version = version + 1
+  FROM taken WHERE e.id = taken.id
+  RETURNING e.id, record, version, seq, publish_after, payload, result, since`;
+
+/** See {@linkcode Store.claimUnpublished}. */
+export async function claim(
+  database: Database,
+  { now, until, limit }: { now: number; until: number; limit: number },
+): Promise<StoredEnvelope[]> {
+  const rows = await database.query<Row & { since: number }>(CLAIM, [now, until, limit]);
+  return rows.toSorted((a, b) => a.since - b.since).map(toEnvelope);
+}
+
+const OVERDUE = "SELECT id FROM gateway_envelopes WHERE due <= $1 ORDER BY due LIMIT $2";
+
+/** See {@linkcode Store.overdue}. It claims nothing: of many who end an envelope one wins. */
+export async function overdue(database: Database, now: number, limit: number): Promise<string[]> {
+  const rows = await database.query<{ id: string }>(OVERDUE, [now, limit]);
+  return rows.map(({ id }) => fromKey(id));
+}
+
+const FORGET = `WITH old AS MATERIALIZED (
+    SELECT id FROM gateway_envelopes WHERE ended < $1 ORDER BY ended LIMIT $2
+    FOR UPDATE SKIP LOCKED
+  ), history AS (DELETE FROM gateway_updates AS u USING old WHERE u.id = old.id)
+  DELETE FROM gateway_envelopes AS e USING old WHERE e.id = old.id RETURNING e.id`;
+
+/** Deletes final envelopes that ended before a time, oldest first; how many. */
+export async function forget(database: Database, before: number, limit: number): Promise<number> {
+  return (await database.query(FORGET, [before, limit])).length;
+}

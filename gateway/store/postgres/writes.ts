@@ -1,0 +1,156 @@
+/** Adding and changing envelopes, many at a time. */
+
+import type { JsonText } from "@asya/envelope";
+import type { Change, EnvelopeRecord } from "../../envelopes/record.ts";
+import { type Outcome, StoreUnavailable } from "../store.ts";
+import type { Database } from "./database.ts";
+import { ADD_AND_NOTIFY, Draft, draftParameters, ENVELOPES } from "./draft.ts";
+import { HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
+
+/** How often a change is decided anew because another gateway was faster. */
+const MAX_ATTEMPTS = 100;
+
+/** Where updates are announced. */
+export interface Announcement {
+  readonly channel: string;
+  /** What comes before the envelope's id. */
+  readonly sender: string;
+  /** Called with the ids of envelopes that have new updates, after these can be read. */
+  readonly stored: (ids: readonly string[]) => void;
+}
+
+/** An envelope to add. */
+export interface CreateJob {
+  readonly change: Change;
+  readonly payload: JsonText;
+}
+
+/** An envelope to change. */
+export interface ChangeJob {
+  readonly id: string;
+  readonly decide: (record: EnvelopeRecord) => Change | undefined;
+}
+
+/** Gives a change's outcome, or throws what its `decide` threw. */
+export type Settled = () => Outcome | undefined;
+
+const CREATE = `WITH stored AS (
+    INSERT INTO gateway_envelopes
+      (id, record, version, seq, due, publish_after, ended, payload, result)
+    SELECT * FROM ${ENVELOPES} ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+  ), ${ADD_AND_NOTIFY}`;
+
+const HEADS = `SELECT ${HEAD} FROM gateway_envelopes WHERE id = ANY($1::text[])`;
+
+/** Locks in the order of ids, so that two gateways never wait for each other. */
+const CHANGE = `WITH d AS MATERIALIZED (SELECT * FROM ${ENVELOPES}),
+  locked AS MATERIALIZED (
+    SELECT e.id FROM gateway_envelopes AS e JOIN d USING (id) ORDER BY e.id FOR UPDATE OF e
+  ), stored AS (
+    UPDATE gateway_envelopes AS e SET record = d.record, version = d.version + 1, seq = d.seq,
+      due = d.due, publish_after = d.publish_after, ended = d.ended,
+      result = coalesce(d.result, e.result)
+    FROM d JOIN locked USING (id) WHERE e.id = d.id AND e.version = d.version
+    RETURNING e.id
+  ), ${ADD_AND_NOTIFY}`;
+
+/** Writes drafts in one transaction; the keys of those that were written. */
+async function write(
+  database: Database,
+  { channel, sender, stored }: Announcement,
+  sql: string,
+  drafts: readonly Draft[],
+  payloads?: readonly JsonText[],
+): Promise<Set<string>> {
+  const parameters = [...draftParameters(drafts, payloads), channel, sender];
+  const rows = await database.query<{ id: string }>(sql, parameters);
+  const written = new Set(rows.map(({ id }) => id));
+  const news = drafts.filter(({ record, updates }) =>
+    updates.length > 0 && written.has(toKey(record.id))
+  );
+  stored(news.map(({ record }) => record.id));
+  return written;
+}
+
+/** Adds envelopes; of each whether it was new. */
+export async function createAll(
+  database: Database,
+  to: Announcement,
+  jobs: readonly CreateJob[],
+): Promise<boolean[]> {
+  const first = new Map<string, CreateJob>();
+  for (const job of jobs) {
+    if (!first.has(job.change.record.id)) first.set(job.change.record.id, job);
+  }
+  const drafts = Array.from(first.values(), ({ change }) => {
+    const draft = new Draft({ ...change.record, state: "pending" }, { version: 0, seq: 0 });
+    draft.apply(change);
+    return draft;
+  });
+  const payloads = Array.from(first.values(), ({ payload }) => payload);
+  const written = await write(database, to, CREATE, drafts, payloads);
+  return jobs.map((job) => {
+    const { id } = job.change.record;
+    return first.get(id) === job && written.has(toKey(id));
+  });
+}
+
+/** The heads of envelopes by their ids; those that do not exist are missing. */
+export async function readHeads(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, Head>> {
+  const keys = new Set(ids.map(toKey));
+  const rows = await database.query<Head>(HEADS, [list([...keys])]);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+function decideOn(draft: Draft | undefined, { decide }: ChangeJob): Settled {
+  if (draft === undefined) return () => undefined;
+  try {
+    const change = decide(draft.record);
+    if (change !== undefined) draft.apply(change);
+    const outcome = { changed: change !== undefined, record: draft.record };
+    return () => outcome;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/**
+ * Reads, decides, and writes what still has the version that was read; what has not is done again.
+ * No lock is held while we think: a gateway that stands still stops nobody.
+ */
+export async function changeAll(
+  database: Database,
+  to: Announcement,
+  jobs: readonly ChangeJob[],
+): Promise<Settled[]> {
+  const settled = new Map<ChangeJob, Settled>();
+  let open = jobs;
+  for (let attempt = 0; open.length > 0; attempt++) {
+    if (attempt === MAX_ATTEMPTS) {
+      throw new StoreUnavailable(`an envelope was changed by others ${MAX_ATTEMPTS} times`);
+    }
+    const heads = await readHeads(database, open.map(({ id }) => id));
+    const drafts = new Map(
+      Array.from(heads.values(), (head) => [head.id, new Draft(readRecord(head), head)]),
+    );
+    const decided = open.map((job) => {
+      const draft = drafts.get(toKey(job.id));
+      return { job, draft, settle: decideOn(draft, job) };
+    });
+    const changed = [...drafts.values()].filter((draft) => draft.changed);
+    const written = changed.length === 0
+      ? new Set<string>()
+      : await write(database, to, CHANGE, changed);
+    const done = decided.filter(({ job, draft }) => !draft?.changed || written.has(toKey(job.id)));
+    for (const { job, settle } of done) settled.set(job, settle);
+    open = open.filter((job) => !settled.has(job));
+  }
+  return jobs.map((job) => settled.get(job)!);
+}
