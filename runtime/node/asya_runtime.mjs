@@ -1822,7 +1822,7 @@ class Door {
   #loaded = false;
   /** @type {Set<Connection>} came while the handler was loading */
   #waiting = new Set();
-  /** @type {Map<string, number>} path to inode: another process may replace them */
+  /** @type {Map<string, string | undefined>} path to inode: another process may replace them */
   #ownFiles = new Map();
   /** @type {number | undefined} */
   #drainingSince;
