@@ -196,9 +196,8 @@ Deno.test("startLocal() shows why a handler cannot be imported, and recovers whe
     await writeSource(`${dir}/echo.py`, ECHO);
     await eventually(() => local.actors()[0]?.phase === "ready", "it is ready");
   }, { console: "lines", output });
-  const once = output.text.split("No module named 'nothing_of_this_name'").length - 1;
-  assert.equal(once, 1, "the traceback is shown once, however often the process was started");
-  assert.match(output.text, /echo │ {3}File ".*echo.py", line 1, in <module>/);
+  const shown = output.text.match(/echo │ {3}File ".*echo.py", line 1, in <module>/g);
+  assert.equal(shown?.length, 1, "the traceback once, however often the process was started");
 });
 
 const PLUGIN = `import { inputText, outputText } from "asya";

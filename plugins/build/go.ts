@@ -13,5 +13,6 @@ export async function buildGo(dir: string, file: string, signal: AbortSignal): P
   const env = { GOOS: "wasip1", GOARCH: "wasm" };
   // c-shared: initialised once and called many times, where a program would run once.
   const args = ["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", file, "."];
-  return await runCompiler(await findGo(), args, { cwd: dir, env, signal });
+  const notes = await runCompiler(await findGo(), args, { cwd: dir, env, signal });
+  return notes.split("\n").filter((line) => !line.startsWith("go: downloading ")).join("\n");
 }

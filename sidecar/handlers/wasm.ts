@@ -1,6 +1,5 @@
 /** A WASM plugin as a handler. Nothing of WASM is loaded before `ready`. */
 
-import { isUtf8 } from "node:buffer";
 import { encodeEnvelope, parseAnswer } from "@asya/envelope";
 import type { Plugin, PluginError } from "@asya/plugins";
 import { checked, checkJson, isList, listOf, payloadsOf } from "./answers.ts";
@@ -14,7 +13,6 @@ import {
   type HandlerMetric,
   type HandlerSink,
   HandlerTimeout,
-  InvalidAnswer,
 } from "./handler.ts";
 import { cancelled, unlessAborted } from "./limit.ts";
 
@@ -90,7 +88,7 @@ class WasmHandler implements Handler {
         signal,
         onPartial: (body) => {
           try {
-            checked(() => checkJson(utf8(body)));
+            checked(() => checkJson(body));
             sink.partial(partials++, body);
           } catch (error) {
             wrong ??= error;
@@ -175,7 +173,7 @@ const NULL = [0x6e, 0x75, 0x6c, 0x6c];
 function readOutput(output: Uint8Array, mode: "payload" | "envelope"): HandlerAnswer {
   const start = output.findIndex((byte) => !isSpace(byte));
   const end = output.findLastIndex((byte) => !isSpace(byte)) + 1;
-  const json = utf8(output.subarray(Math.max(start, 0), end));
+  const json = output.subarray(Math.max(start, 0), end);
   if (json.length === 0 || isNull(json)) return { frames: [] };
   if (mode === "envelope") return readEnvelopes(json);
   if (isList(json)) {
@@ -183,12 +181,6 @@ function readOutput(output: Uint8Array, mode: "payload" | "envelope"): HandlerAn
   }
   checked(() => checkJson(json));
   return { frames: [{ payload: json }] };
-}
-
-/** The next actor could not read anything else. @throws InvalidAnswer */
-function utf8(json: Uint8Array): Uint8Array {
-  if (isUtf8(json)) return json;
-  throw new InvalidAnswer("the plugin's output is not UTF-8");
 }
 
 function readEnvelopes(json: Uint8Array): HandlerAnswer {
