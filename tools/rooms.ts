@@ -13,8 +13,10 @@ export const ROOMS: Readonly<Record<string, readonly string[] | "*">> = {
   manifest: ["envelope", "telemetry", "config"],
   sidecar: ["envelope", "telemetry", "config", "transport", "plugins"],
   gateway: ["envelope", "telemetry", "config", "transport"],
+  operator: ["envelope", "telemetry", "config", "transport", "manifest"],
   crew: ["envelope", "telemetry", "config", "transport", "plugins", "sidecar"],
   local: "*",
+  deploy: "*",
   cli: "*",
 };
 

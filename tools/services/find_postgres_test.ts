@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type DockerPostgres, findPostgres, installed, places } from "./find_postgres.ts";
+import type { InDocker } from "./find.ts";
+import { findPostgres, installed, places } from "./find_postgres.ts";
 
 /** A folder with these files, empty. */
 async function tree(...files: string[]) {
@@ -31,8 +32,8 @@ Deno.test("installed() wants the server, not only its clients", async () => {
 });
 
 Deno.test("findPostgres() takes the first way that leads somewhere", async () => {
-  const docker: DockerPostgres = { kind: "docker", image: "x" };
-  const way = (answer: string | DockerPostgres) => () => Promise.resolve(answer);
+  const docker: InDocker = { kind: "docker", image: "x" };
+  const way = (answer: string | InDocker) => () => Promise.resolve(answer);
   assert.equal(await findPostgres([way("not 1"), way(docker), way("not 3")]), docker);
   assert.equal(
     await findPostgres([way("not 1"), way("not 2")]),

@@ -1,6 +1,6 @@
 /** Where a RabbitMQ for tests comes from: installed, else by `apt-get`, else Docker. */
 
-import { aptInstall, noAptReason } from "./apt.ts";
+import { byApt, byDocker, firstOf, type InDocker, type Way } from "./find.ts";
 
 /** RabbitMQ on this machine's disk. */
 export interface InstalledRabbitmq {
@@ -15,20 +15,10 @@ export interface InstalledRabbitmq {
   readonly root?: string;
 }
 
-/** RabbitMQ in a container of a Docker daemon that answers. */
-export interface DockerRabbitmq {
-  readonly kind: "docker";
-  readonly image: string;
-}
-
 /** A RabbitMQ that can be started. */
-export type FoundRabbitmq = InstalledRabbitmq | DockerRabbitmq;
-
-/** One way to a RabbitMQ; a text says why it leads nowhere. */
-export type Way = () => Promise<FoundRabbitmq | string>;
+export type FoundRabbitmq = InstalledRabbitmq | InDocker;
 
 const IMAGE = "rabbitmq:4-management";
-const DOCKER_ANSWER_MS = 5_000;
 
 const PLACES = [
   "/usr/lib/rabbitmq/bin",
@@ -45,18 +35,14 @@ export function places(path = Deno.env.get("PATH") ?? ""): string[] {
   return [...new Set([...path.split(":").filter(Boolean), ...PLACES])];
 }
 
+const look = () => installed(places());
+
 /** The ways that are tried, in this order. */
-const WAYS: readonly Way[] = [() => installed(places()), byApt, byDocker];
+const WAYS: readonly Way<FoundRabbitmq>[] = [look, byApt("rabbitmq-server", look), byDocker(IMAGE)];
 
 /** Tries one way after the other; a text says in one sentence why there is none. */
-export async function findRabbitmq(ways = WAYS): Promise<FoundRabbitmq | string> {
-  const reasons: string[] = [];
-  for (const way of ways) {
-    const found = await way();
-    if (typeof found !== "string") return found;
-    reasons.push(found);
-  }
-  return `no RabbitMQ: ${reasons.join("; ")}`;
+export function findRabbitmq(ways = WAYS): Promise<FoundRabbitmq | string> {
+  return firstOf("RabbitMQ", ways);
 }
 
 /** A usable installation in one of these folders. */
@@ -88,31 +74,6 @@ export async function installed(
     }
   }
   return reason;
-}
-
-async function byApt(): Promise<FoundRabbitmq | string> {
-  const reason = await noAptReason();
-  if (reason !== undefined) return reason;
-  console.error("installing rabbitmq-server with apt-get, once");
-  try {
-    await aptInstall("rabbitmq-server");
-  } catch (error) {
-    if (error instanceof Error) return error.message;
-    throw error;
-  }
-  return await installed(places());
-}
-
-async function byDocker(): Promise<FoundRabbitmq | string> {
-  try {
-    const args = ["version", "--format", "{{.Server.Version}}"];
-    const signal = AbortSignal.timeout(DOCKER_ANSWER_MS);
-    const { success } = await new Deno.Command("docker", { args, stdin: "null", signal }).output();
-    return success ? { kind: "docker", image: IMAGE } : "no Docker daemon answers";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "no Docker";
-    throw error;
-  }
 }
 
 async function versionAt(home: string): Promise<string | undefined> {

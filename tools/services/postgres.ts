@@ -5,12 +5,12 @@ import { freePorts } from "./ports.ts";
 import { DockerPostgresNode } from "./postgres_docker.ts";
 import { InstalledPostgresNode } from "./postgres_installed.ts";
 import { greets, PostgresError, type PostgresNode } from "./postgres_node.ts";
+import { startedOrGone, untilItGreets } from "./start.ts";
 import { ServiceUnavailable } from "./unavailable.ts";
 
 export { PostgresError } from "./postgres_node.ts";
 
 const START_MS = 60_000;
-const LOOK_MS = 20;
 
 /** What is not usual about a server. */
 export interface PostgresOptions {
@@ -52,14 +52,7 @@ export async function startPostgres(
 ): Promise<Postgres> {
   const found = await find();
   if (typeof found === "string") throw new ServiceUnavailable(found);
-  const server = new PrivatePostgres(found, options);
-  try {
-    await server.start();
-    return server;
-  } catch (error) {
-    await server[Symbol.asyncDispose]();
-    throw error;
-  }
+  return await startedOrGone(new PrivatePostgres(found, options));
 }
 
 class PrivatePostgres implements Postgres {
@@ -100,17 +93,12 @@ class PrivatePostgres implements Postgres {
 
   async start(): Promise<void> {
     await this.#node.start();
-    let ended: string | undefined;
-    const end = this.#node.ended().then((how) => ended = how);
-    const deadline = performance.now() + START_MS;
-    while (!await greets(this.port, this.user)) {
-      if (ended !== undefined) throw new PostgresError(`PostgreSQL did not start: ${ended}`);
-      if (performance.now() > deadline) {
-        await this.kill();
-        throw new PostgresError(`PostgreSQL did not start within ${START_MS} ms: ${await end}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    const problem = await untilItGreets({
+      greets: () => greets(this.port, this.user),
+      ended: () => this.#node.ended(),
+      kill: () => this.kill(),
+    }, START_MS);
+    if (problem !== undefined) throw new PostgresError(`PostgreSQL ${problem}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

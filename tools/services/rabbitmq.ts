@@ -6,13 +6,13 @@ import { MEMORY_BYTES, type RabbitmqOptions, writeConfig } from "./rabbitmq_conf
 import { DOCKER_CONFIG_DIR, DockerNode } from "./rabbitmq_docker.ts";
 import { InstalledNode } from "./rabbitmq_installed.ts";
 import { greets, RabbitmqError, type RabbitmqNode } from "./rabbitmq_node.ts";
+import { startedOrGone, untilItGreets } from "./start.ts";
 import { ServiceUnavailable } from "./unavailable.ts";
 
 export type { BrokerTls, RabbitmqOptions } from "./rabbitmq_config.ts";
 export { RabbitmqError } from "./rabbitmq_node.ts";
 
 const START_MS = 90_000;
-const LOOK_MS = 25;
 const DISK_FREE_BYTES = 50_000_000;
 
 /** A broker that may be killed, stopped and starved. Its end removes all that it left. */
@@ -54,14 +54,7 @@ export async function startRabbitmq(
 ): Promise<Rabbitmq> {
   const found = await find();
   if (typeof found === "string") throw new ServiceUnavailable(found);
-  const broker = await PrivateRabbitmq.prepare(found, options);
-  try {
-    await broker.start();
-    return broker;
-  } catch (error) {
-    await broker[Symbol.asyncDispose]();
-    throw error;
-  }
+  return await startedOrGone(await PrivateRabbitmq.prepare(found, options));
 }
 
 class PrivateRabbitmq implements Rabbitmq {
@@ -119,18 +112,12 @@ class PrivateRabbitmq implements Rabbitmq {
 
   async start(): Promise<void> {
     await this.#node.start();
-    const end = this.#node.ended();
-    let ended = false;
-    end.finally(() => ended = true).catch(() => {}); // awaited below where it matters
-    const deadline = performance.now() + START_MS;
-    while (!await greets(this.port)) {
-      if (ended) throw new RabbitmqError(`RabbitMQ did not start: ${await end}`);
-      if (performance.now() > deadline) {
-        await this.kill();
-        throw new RabbitmqError(`RabbitMQ did not start within ${START_MS} ms: ${await end}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    const problem = await untilItGreets({
+      greets: () => greets(this.port),
+      ended: () => this.#node.ended(),
+      kill: () => this.kill(),
+    }, START_MS);
+    if (problem !== undefined) throw new RabbitmqError(`RabbitMQ ${problem}`);
   }
 
   eval(expressions: string): Promise<string> {
