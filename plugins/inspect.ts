@@ -1,8 +1,9 @@
 /** What a module is and may do, and why it could not be loaded: for people who want to know first. */
 
 import { abilitiesOf, type Ability, SCRIPT_ABILITIES } from "./abilities.ts";
+import { sha256 } from "./digest.ts";
 import { PAGE_BYTES, prepare } from "./host/prepare.ts";
-import { Reader } from "./host/binary.ts";
+import { MODULE_HEADER, Reader } from "./host/binary.ts";
 import { moduleProblems } from "./host/validate.ts";
 import { PluginError, type PluginLimits } from "./plugin.ts";
 import { scriptOf } from "./script.ts";
@@ -29,14 +30,13 @@ export interface Inspection {
 
 const SCRIPT = "JavaScript, in the host's engine";
 
-const HEADER_BYTES = 8;
 const SECTION = { custom: 0, memory: 5 } as const;
 /** Larger parts of a module are not looked into for the compiler's name. */
 const MAX_PRODUCERS_BYTES = 64 * 1024;
 
 /** The sections of a module, by their number. @throws PluginError `invalid_module` */
 function* sectionsOf(module: Uint8Array): Generator<{ id: number; body: Reader }> {
-  const reader = new Reader(module, HEADER_BYTES, module.length);
+  const reader = new Reader(module, MODULE_HEADER.length, module.length);
   while (reader.position < reader.end) {
     const id = reader.byte();
     const body = reader.take(reader.u32());
@@ -140,11 +140,11 @@ export async function inspectModule(
   limits: PluginLimits,
 ): Promise<Inspection> {
   const size = module.length;
-  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", module)).toHex();
+  const hash = await sha256(module);
   const tooLarge = size > limits.moduleBytes
     ? [`it has ${size} bytes; its limit is ${limits.moduleBytes}`]
     : [];
-  const file = { size, gzipSize: await gzipSize(module), sha256 };
+  const file = { size, gzipSize: await gzipSize(module), sha256: hash };
   try {
     const content = await contentOf(module, functionName, limits);
     return { ...file, ...content, problems: [...tooLarge, ...content.problems] };

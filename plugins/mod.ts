@@ -21,12 +21,8 @@ export {
   SourceError,
   type SourceErrorCode,
 } from "./sources/source.ts";
-export {
-  AssemblyScriptError,
-  buildAssemblyScript,
-  type Diagnostic,
-} from "./build/assemblyscript.ts";
-export { buildTypeScript, TypeScriptError } from "./build/typescript.ts";
+export { sha256 } from "./digest.ts";
+export { buildAssemblyScript } from "./build/assemblyscript.ts";
 export { buildHandler, isHandlerSource } from "./build/handler.ts";
 export { LONGEST_INLINE_MS } from "./host/inline.ts";
 export type { BuiltPlugin } from "./build/build.ts";

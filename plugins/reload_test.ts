@@ -4,10 +4,11 @@ import { loadPlugin } from "./host/load.ts";
 import { assemble } from "./host/testdata/assemble.ts";
 import { type Plugin, type PluginCall, PluginError } from "./plugin.ts";
 import { ReloadingPlugin } from "./reload.ts";
-import { aborted } from "./sources/pause.ts";
+import { aborted } from "./pause.ts";
 import { moduleSource } from "./sources/open.ts";
 import { type ModuleSource, type ModuleVersion, SourceError } from "./sources/source.ts";
 import { bound, capture, withFolder } from "./sources/testdata/stage.ts";
+import { OPTIONS } from "./host/testdata/with_plugin.ts";
 
 const NOTHING: PluginCall = { input: new Uint8Array(), context: {} };
 
@@ -310,11 +311,7 @@ Deno.test("ReloadingPlugin swaps a real module under load when its file changes"
         loadPlugin({
           module: bytes,
           functionName: "handle",
-          config: {},
-          workers: 1,
-          level: "worker",
-          allowedHosts: [],
-          stateBytes: 0,
+          ...OPTIONS,
           limits: {
             timeoutMs: 5_000,
             memoryBytes: 2 ** 20,

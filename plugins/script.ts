@@ -4,9 +4,8 @@
  */
 
 import { PluginError } from "./plugin.ts";
-import { damaged, MAX_SECTIONS, Reader } from "./host/binary.ts";
+import { damaged, isModule, MAX_SECTIONS, MODULE_HEADER, Reader } from "./host/binary.ts";
 
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const CUSTOM_SECTION = 0;
 const SECTION_NAME = "asya:script";
 
@@ -23,9 +22,11 @@ export function wrapScript(source: string): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode(SECTION_NAME);
   const head = Uint8Array.from([name.length, ...name, VERSION]);
   const size = unsigned(head.length + script.length);
-  const module = new Uint8Array(MAGIC.length + 1 + size.length + head.length + script.length);
+  const module = new Uint8Array(
+    MODULE_HEADER.length + 1 + size.length + head.length + script.length,
+  );
   let at = 0;
-  for (const part of [MAGIC, [CUSTOM_SECTION], size, head, script]) {
+  for (const part of [MODULE_HEADER, [CUSTOM_SECTION], size, head, script]) {
     module.set(part, at);
     at += part.length;
   }
@@ -47,8 +48,8 @@ function unsigned(value: number): number[] {
  * @throws PluginError `invalid_module` when the module is cut off, or its script is damaged
  */
 export function scriptOf(module: Uint8Array): string | undefined {
-  if (!MAGIC.every((byte, at) => module[at] === byte)) return undefined;
-  const reader = new Reader(module, MAGIC.length, module.length);
+  if (!isModule(module)) return undefined;
+  const reader = new Reader(module, MODULE_HEADER.length, module.length);
   for (let sections = 1; reader.position < reader.end; sections++) {
     if (sections > MAX_SECTIONS) damaged(`the module has more than ${MAX_SECTIONS} sections`);
     const id = reader.byte();

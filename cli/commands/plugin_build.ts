@@ -1,7 +1,7 @@
 /** `asya plugin build`: from a plugin's folder to its module. */
 
 import { relative } from "node:path";
-import { authoring, type BuiltPlugin } from "@asya/plugins";
+import { authoring, type BuiltPlugin, sha256 } from "@asya/plugins";
 import type { Io } from "../command.ts";
 
 /** How a size reads. */
@@ -25,8 +25,7 @@ export async function buildCommand(dir: string, io: Io): Promise<number> {
   const { buildPlugin } = await authoring();
   const built = await buildPlugin(dir, io.interrupted);
   tellNotes(built, io);
-  const digest = await crypto.subtle.digest("SHA-256", built.module);
   io.out(`${shownPath(built.path)}  ${bytesText(built.module.length)}`);
-  io.out(`sha256 ${new Uint8Array(digest).toHex()}`);
+  io.out(`sha256 ${await sha256(built.module)}`);
   return 0;
 }

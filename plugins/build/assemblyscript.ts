@@ -2,7 +2,9 @@
 
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CompileAnswer, CompileRequest, Diagnostic } from "./compile_worker.ts";
+import { sha256 } from "../digest.ts";
+import type { CompileAnswer, CompileRequest } from "./compile_worker.ts";
+import { SourceCodeError } from "./diagnostic.ts";
 import { type Program, readProgram } from "./sources.ts";
 
 /** The version of the compiler in the import map; a part of the cache's key. */
@@ -13,27 +15,9 @@ const LIBRARY = new URL("../sdk/assemblyscript/asya.ts", import.meta.url);
 /** A compilation that takes longer has gone wrong, in milliseconds. */
 const LIMIT_MS = 120_000;
 
-export type { Diagnostic };
-
 function pathOf(entry: string | URL): string {
   const isUrl = entry instanceof URL || entry.startsWith("file:");
   return isUrl ? fileURLToPath(entry) : entry;
-}
-
-function describe({ file, line, column, message }: Diagnostic): string {
-  return file === undefined ? message : `${file}:${line ?? 1}:${column ?? 1}: ${message}`;
-}
-
-/** The source cannot be compiled; the message has one line `file:line:column: text` for each. */
-export class AssemblyScriptError extends Error {
-  /** Always `AssemblyScriptError`. */
-  override readonly name = "AssemblyScriptError";
-  /** Always `compile_error`. */
-  readonly code = "compile_error";
-  /** Makes one of what the compiler found, at least one. */
-  constructor(readonly diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map(describe).join("\n"));
-  }
 }
 
 async function compile(program: Program, library: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -42,7 +26,7 @@ async function compile(program: Program, library: string): Promise<Uint8Array<Ar
     deno: { permissions: "none" },
   });
   const answered = Promise.withResolvers<CompileAnswer>();
-  const stop = (message: string) => answered.reject(new AssemblyScriptError([{ message }]));
+  const stop = (message: string) => answered.reject(new SourceCodeError([{ message }]));
   const watchdog = setTimeout(() => stop("the compiler did not finish"), LIMIT_MS);
   worker.onmessage = ({ data }: MessageEvent<CompileAnswer>) => answered.resolve(data);
   worker.onerror = (event) => {
@@ -53,7 +37,7 @@ async function compile(program: Program, library: string): Promise<Uint8Array<Ar
     const request: CompileRequest = { ...program, library };
     worker.postMessage(request);
     const answer = await answered.promise;
-    if ("diagnostics" in answer) throw new AssemblyScriptError(answer.diagnostics);
+    if ("diagnostics" in answer) throw new SourceCodeError(answer.diagnostics);
     return answer.wasm;
   } finally {
     clearTimeout(watchdog);
@@ -66,7 +50,7 @@ async function compile(program: Program, library: string): Promise<Uint8Array<Ar
  *
  * @param entry path or `file:` URL of the handler
  * @returns the module's bytes
- * @throws AssemblyScriptError when the source is wrong, Deno.errors.NotFound when it is missing
+ * @throws SourceCodeError when the source is wrong, Deno.errors.NotFound when it is missing
  */
 export async function buildAssemblyScript(entry: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   return await compile(await readProgram(pathOf(entry)), await Deno.readTextFile(LIBRARY));
@@ -74,8 +58,7 @@ export async function buildAssemblyScript(entry: string | URL): Promise<Uint8Arr
 
 async function keyOf({ entry, files }: Program, library: string): Promise<string> {
   const text = JSON.stringify([COMPILER_VERSION, library, entry, [...files]]);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
+  return await sha256(new TextEncoder().encode(text));
 }
 
 /**

@@ -1,24 +1,9 @@
 import assert from "node:assert/strict";
 import { PluginError } from "../plugin.ts";
 import { ask, withPlugin } from "../host/testdata/with_plugin.ts";
-import { AssemblyScriptError, buildAssemblyScript, cachedBuild } from "./assemblyscript.ts";
-
-/** Writes a program into a folder of its own, for the length of one test. */
-async function withProgram(
-  files: Record<string, string>,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "asya-build-" });
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.writeTextFile(`${folder}/${name}`, text);
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { buildAssemblyScript, cachedBuild } from "./assemblyscript.ts";
+import { SourceCodeError } from "./diagnostic.ts";
+import { withProgram } from "./testdata/program.ts";
 
 /** Uses all of the library. */
 const HANDLER = `
@@ -92,7 +77,7 @@ Deno.test("buildAssemblyScript() says where a source is wrong", async () => {
     files,
     (folder) =>
       assert.rejects(buildAssemblyScript(`${folder}/handler.ts`), (error) => {
-        assert(error instanceof AssemblyScriptError);
+        assert(error instanceof SourceCodeError);
         assert.equal(error.code, "compile_error");
         assert.match(
           error.message,

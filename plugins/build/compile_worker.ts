@@ -6,6 +6,7 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
+import type { Diagnostic } from "./diagnostic.ts";
 import process from "node:process";
 
 /** What to compile. */
@@ -14,18 +15,6 @@ export interface CompileRequest {
   readonly files: ReadonlyMap<string, string>;
   /** The library that `import ... from "asya"` finds. */
   readonly library: string;
-}
-
-/** A finding of the compiler. */
-export interface Diagnostic {
-  /** What is wrong. */
-  readonly message: string;
-  /** Relative to the folder of the entry; absent when it concerns no file. */
-  readonly file?: string | undefined;
-  /** Counted from 1. */
-  readonly line?: number | undefined;
-  /** Counted from 1. */
-  readonly column?: number | undefined;
 }
 
 /** The module, or why there is none. */

@@ -13,7 +13,7 @@ export function isHandlerSource(path: string): boolean {
  * The module of an AssemblyScript, TypeScript or JavaScript file and what it imports.
  *
  * @param cacheDir keeps what takes long to build
- * @throws AssemblyScriptError, TypeScriptError, Deno.errors.NotFound
+ * @throws SourceCodeError, Deno.errors.NotFound
  */
 export async function buildHandler(
   entry: string,

@@ -7,9 +7,7 @@
 import { basename, dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { wrapScript } from "../script.ts";
-import type { Diagnostic } from "./compile_worker.ts";
-
-export type { Diagnostic };
+import { type Diagnostic, SourceCodeError } from "./diagnostic.ts";
 
 /** A bundle that takes longer has gone wrong, in milliseconds. */
 const LIMIT_MS = 120_000;
@@ -19,29 +17,13 @@ const MAP_COMMENT = "\n//# sourceMappingURL=data:application/json;base64,";
 /** `    at file:///handler.ts:3:14` */
 const PLACE = /^\s+at (file:\/\/\S+?):(\d+):(\d+)$/m;
 
-/** The source cannot be bundled; the message has one line `file:line:column: text` for each. */
-export class TypeScriptError extends Error {
-  /** Always `TypeScriptError`. */
-  override readonly name = "TypeScriptError";
-  /** Always `compile_error`. */
-  readonly code = "compile_error";
-  /** Makes one of what the bundler found, at least one. */
-  constructor(readonly diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map(describe).join("\n"));
-  }
-}
-
-function describe({ file, line, column, message }: Diagnostic): string {
-  return file === undefined ? message : `${file}:${line ?? 1}:${column ?? 1}: ${message}`;
-}
-
 /**
  * Bundles a handler and what it imports: files by relative paths, packages by `npm:` or by the names
  * in a `deno.json` or `package.json` of its folder or one above. Types are not checked.
  *
  * @param entry path or `file:` URL of the handler
  * @returns the bytes of a module, as {@linkcode wrapScript} makes it
- * @throws TypeScriptError when the source is wrong, Deno.errors.NotFound when it is missing
+ * @throws SourceCodeError when the source is wrong, Deno.errors.NotFound when it is missing
  */
 export async function buildTypeScript(entry: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   const isUrl = entry instanceof URL || entry.startsWith("file:");
@@ -49,7 +31,7 @@ export async function buildTypeScript(entry: string | URL): Promise<Uint8Array<A
   await Deno.stat(path);
   const { success, stdout, stderr } = await bundle(path);
   const text = new TextDecoder();
-  if (!success) throw new TypeScriptError(diagnosticsOf(text.decode(stderr), dirname(path)));
+  if (!success) throw new SourceCodeError(diagnosticsOf(text.decode(stderr), dirname(path)));
   return wrapScript(tidy(text.decode(stdout)));
 }
 
@@ -72,7 +54,7 @@ async function bundle(path: string): Promise<Deno.CommandOutput> {
   }, LIMIT_MS);
   try {
     const output = await child.output();
-    if (late) throw new TypeScriptError([{ message: "the bundler did not finish" }]);
+    if (late) throw new SourceCodeError([{ message: "the bundler did not finish" }]);
     return output;
   } finally {
     clearTimeout(watchdog);

@@ -3,24 +3,9 @@ import { callGuest, runScript, scriptGuest } from "../host/testdata/script_guest
 import { splitScript } from "../host/script_stack.ts";
 import { PluginError } from "../plugin.ts";
 import { scriptOf } from "../script.ts";
-import { buildTypeScript, TypeScriptError } from "./typescript.ts";
-
-/** Writes a program into a folder of its own, for the length of one test. */
-async function withProgram(
-  files: Record<string, string>,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "asya-build-" }));
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.writeTextFile(`${folder}/${name}`, text);
-    }
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { SourceCodeError } from "./diagnostic.ts";
+import { buildTypeScript } from "./typescript.ts";
+import { withProgram } from "./testdata/program.ts";
 
 async function scriptIn(path: string): Promise<string> {
   const module = await buildTypeScript(path);
@@ -100,7 +85,7 @@ Deno.test("buildTypeScript() says where a source is wrong", () =>
     "lib/one.ts": `export function one( {\n  return 1;\n}`,
   }, async (folder) => {
     await assert.rejects(buildTypeScript(`${folder}/handler.ts`), (error) => {
-      assert(error instanceof TypeScriptError);
+      assert(error instanceof SourceCodeError);
       assert.equal(error.code, "compile_error");
       const [{ file, line, message }] = error.diagnostics as [typeof error.diagnostics[0]];
       assert.deepEqual([file, line], ["lib/one.ts", 2]);

@@ -8,6 +8,14 @@ const encoder = new TextEncoder();
 /** Sections of a module; ordinary ones have about twenty. */
 export const MAX_SECTIONS = 1_000;
 
+/** How a module begins: `\0asm`, then version 1 (modules) and layer 0 (not components). */
+export const MODULE_HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
+
+/** Whether bytes begin as a module does. */
+export function isModule(bytes: Uint8Array): boolean {
+  return MODULE_HEADER.every((byte, at) => bytes[at] === byte);
+}
+
 /** @throws PluginError `invalid_module`, always */
 export function damaged(message: string): never {
   throw new PluginError("invalid_module", message);

@@ -12,11 +12,11 @@ import {
   type PluginErrorPlace,
   type PluginMetric,
 } from "../plugin.ts";
+import { pause } from "../pause.ts";
 import { Breaker } from "./breaker.ts";
 import { CallBudget } from "./call_budget.ts";
 import type { Prepared } from "./pool.ts";
 import { type CallHost, Runner } from "./runner.ts";
-import { sleep } from "./sleep.ts";
 import type { ActorState } from "./state.ts";
 
 /** The longest limit of a call: the service's heartbeats and health checks wait for it. */
@@ -70,7 +70,9 @@ export class InlinePlugin implements Plugin {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    while (!this.#closed && this.#breaker.pauseMs > 0) await sleep(this.#breaker.pauseMs, signal);
+    while (!this.#closed && this.#breaker.pauseMs > 0) {
+      if (!await pause(this.#breaker.pauseMs, signal)) throw signal.reason;
+    }
     if (this.#closed) throw this.#error("closed", "the plugin is closed");
   }
 

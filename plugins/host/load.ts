@@ -1,5 +1,6 @@
 /** Loads a module as a {@linkcode Plugin}: checks it, rewrites it, compiles it, starts it. */
 
+import { sha256 } from "../digest.ts";
 import { type Plugin, PluginError, type PluginOptions } from "../plugin.ts";
 import { scriptOf } from "../script.ts";
 import { parseAllowedHosts } from "./allowed_hosts.ts";
@@ -10,11 +11,6 @@ import { Pool, type Prepared } from "./pool.ts";
 import { PAGE_BYTES, prepare } from "./prepare.ts";
 import { ActorState } from "./state.ts";
 import { checkModule } from "./validate.ts";
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
-  return new Uint8Array(digest).toHex();
-}
 
 async function compile(options: PluginOptions): Promise<GuestCode> {
   const { module, limits, functionName } = options;
@@ -54,7 +50,7 @@ export async function loadPlugin(options: PluginOptions): Promise<Plugin> {
     const message = `the module has ${module.length} bytes; its limit is ${moduleBytes}`;
     throw new PluginError("invalid_module", message, { functionName });
   }
-  const hash = await sha256(module);
+  const hash = await sha256(new Uint8Array(module));
   const allowed = parseAllowedHosts(options.allowedHosts);
   const state = new ActorState(options.stateBytes);
   try {

@@ -12,6 +12,7 @@ import {
   type PluginOptions,
 } from "../plugin.ts";
 import type { AllowedHosts } from "./allowed_hosts.ts";
+import { pause } from "../pause.ts";
 import { Breaker } from "./breaker.ts";
 import type { GuestCode } from "./guest.ts";
 import { newHostMemory } from "./host_memory.ts";
@@ -23,7 +24,6 @@ import type {
   WorkerAnswer,
   WorkerRequest,
 } from "./protocol.ts";
-import { sleep } from "./sleep.ts";
 import type { ActorState } from "./state.ts";
 
 /** Most calls in one hand-over. */
@@ -135,7 +135,7 @@ export class Pool implements Plugin {
 
   async ready(signal: AbortSignal): Promise<void> {
     while (this.#ended === undefined && !this.#closing && this.#breaker.pauseMs > 0) {
-      await sleep(this.#breaker.pauseMs, signal);
+      if (!await pause(this.#breaker.pauseMs, signal)) throw signal.reason;
     }
     if (this.#closing) throw this.#error("closed", "the plugin is closed");
     if (this.#ended !== undefined) throw this.#error("closed", this.#ended);

@@ -5,7 +5,7 @@
  */
 
 import { PluginError } from "../plugin.ts";
-import { damaged, MAX_SECTIONS, Reader, Writer } from "./binary.ts";
+import { damaged, isModule, MAX_SECTIONS, MODULE_HEADER, Reader, Writer } from "./binary.ts";
 
 /** Bytes of one page of linear memory. */
 export const PAGE_BYTES = 65_536;
@@ -20,7 +20,6 @@ const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 } 
 /** Kinds of imports and exports. */
 const KINDS = ["function", "table", "memory", "global", "tag"] as const;
 const FUNCTION_TYPE = 0x60;
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
 /** What a module asks for or offers, by name. */
 export interface ModuleName {
@@ -166,11 +165,11 @@ class Preparation {
  * @throws PluginError `invalid_module`: damaged, or no module; `memory_limit`
  */
 export function prepare(module: Uint8Array, maxPages: number): Prepared {
-  if (!MAGIC.every((byte, at) => module[at] === byte)) {
+  if (!isModule(module)) {
     damaged("these bytes are not a WebAssembly module (version 1)");
   }
-  const parts: Uint8Array[] = [module.subarray(0, MAGIC.length)];
-  const reader = new Reader(module, MAGIC.length, module.length);
+  const parts: Uint8Array[] = [module.subarray(0, MODULE_HEADER.length)];
+  const reader = new Reader(module, MODULE_HEADER.length, module.length);
   const preparation = new Preparation(maxPages);
   for (let sections = 1; reader.position < reader.end; sections++) {
     if (sections > MAX_SECTIONS) damaged(`the module has more than ${MAX_SECTIONS} sections`);

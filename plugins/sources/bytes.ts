@@ -1,5 +1,6 @@
 /** A module's bytes: read under a bound, decompressed, and looked at before anybody uses them. */
 
+import { isModule, MODULE_HEADER } from "../host/binary.ts";
 import { SourceError } from "./source.ts";
 
 /**
@@ -40,11 +41,6 @@ export function tooLarge(from: string, maxBytes: number): SourceError {
   return new SourceError("too_large", `${from}: it has more than the ${maxBytes} bytes allowed`);
 }
 
-/** SHA-256, in hex. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
 /**
  * The module in a file: the file itself, or what is compressed in it (gzip, seen by its first
  * bytes).
@@ -83,17 +79,14 @@ async function gunzip(
   }
 }
 
-/** `\0asm`, then version 1 (modules) and layer 0 (not components). */
-const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-
 /**
  * Refuses what cannot be a module by its first bytes, such as the page of a login.
  *
  * @throws SourceError `not_wasm`
  */
 export function checkWasm(bytes: Uint8Array, from: string): void {
-  if (HEADER.every((byte, at) => bytes[at] === byte)) return;
-  const named = HEADER.slice(0, 4).every((byte, at) => bytes[at] === byte);
+  if (isModule(bytes)) return;
+  const named = MODULE_HEADER.slice(0, 4).every((byte, at) => bytes[at] === byte);
   const what = named
     ? "it is a WebAssembly component or of another version; a core module is wanted"
     : "it is not a WebAssembly module";

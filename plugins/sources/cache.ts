@@ -9,9 +9,9 @@
  * No failure in here ends anything: what cannot be kept is fetched again, and the log says so.
  */
 
+import { sha256 } from "../digest.ts";
 import type { Logger } from "@asya/telemetry";
 import { join } from "node:path";
-import { sha256 } from "./bytes.ts";
 
 /** What a file in the folder holds. */
 export type CachedKind = "wasm" | "json";

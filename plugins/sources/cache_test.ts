@@ -1,6 +1,6 @@
+import { sha256 } from "../digest.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { sha256 } from "./bytes.ts";
 import { type CacheBounds, ModuleCache } from "./cache.ts";
 import { capture, moduleOf, withFolder } from "./testdata/stage.ts";
 

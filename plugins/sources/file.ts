@@ -3,9 +3,10 @@
  * of a network's file system, and of a ConfigMap only a link that is swapped.
  */
 
+import { sha256 } from "../digest.ts";
 import { fileURLToPath } from "node:url";
-import { checkDigest, readAll, sha256, tooLarge, unpack } from "./bytes.ts";
-import { aborted, pause } from "./pause.ts";
+import { checkDigest, readAll, tooLarge, unpack } from "./bytes.ts";
+import { aborted, pause } from "../pause.ts";
 import { type ModuleSource, type ModuleVersion, SourceError } from "./source.ts";
 
 /** How to read a file. */

@@ -1,7 +1,7 @@
+import { sha256 } from "../digest.ts";
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { sha256 } from "./bytes.ts";
 import { moduleSource, type ModuleSourceOptions } from "./open.ts";
 import { bound, capture, gzip, moduleOf, withFolder } from "./testdata/stage.ts";
 

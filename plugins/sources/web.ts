@@ -1,9 +1,11 @@
 /** A module on a web server, by HTTPS. */
 
-import { checkDigest, readAll, sha256, unpack } from "./bytes.ts";
+import { sha256 } from "../digest.ts";
+import { checkDigest, readAll, unpack } from "./bytes.ts";
 import type { ModuleCache } from "./cache.ts";
 import { LastSeen } from "./last_seen.ts";
-import { aborted, pause, within } from "./pause.ts";
+import { aborted, pause } from "../pause.ts";
+import { within } from "./within.ts";
 import {
   basicAuthorization,
   body,

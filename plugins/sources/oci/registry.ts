@@ -1,6 +1,7 @@
 /** A repository in a registry, by the OCI distribution specification. */
 
-import { checkDigest, readAll, sha256, tooLarge } from "../bytes.ts";
+import { sha256 } from "../../digest.ts";
+import { checkDigest, readAll, tooLarge } from "../bytes.ts";
 import { body, mayFollow, refused, send, type WebAnswer } from "../request.ts";
 import { SourceError } from "../source.ts";
 import { parseChallenges } from "./challenge.ts";

@@ -2,7 +2,8 @@
 
 import { checkDigest, checkWasm } from "../bytes.ts";
 import { LastSeen } from "../last_seen.ts";
-import { aborted, pause, within } from "../pause.ts";
+import { aborted, pause } from "../../pause.ts";
+import { within } from "../within.ts";
 import type { RemoteOptions } from "../remote.ts";
 import { isLoopback } from "../request.ts";
 import { type ModuleSource, type ModuleVersion, SourceError } from "../source.ts";

@@ -1,6 +1,6 @@
+import { sha256 } from "../../digest.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { sha256 } from "../bytes.ts";
 import { moduleSource, type ModuleSourceOptions } from "../open.ts";
 import { AUTH, TestRegistry } from "../testdata/registry.ts";
 import { bound, capture, everythingIn, moduleOf, serve, withFolder } from "../testdata/stage.ts";

@@ -1,6 +1,6 @@
 /** A registry, as far as pulling goes, with the faults that tests want. */
 
-import { sha256 } from "../bytes.ts";
+import { sha256 } from "../../digest.ts";
 import { broken, serve, type TestServer } from "./stage.ts";
 
 /** What a registry keeps under a digest. */

@@ -3,6 +3,7 @@
 import { loadPlugin } from "../../host/load.ts";
 import { assemble } from "../../host/testdata/assemble.ts";
 import { PluginError } from "../../plugin.ts";
+import { OPTIONS } from "../../host/testdata/with_plugin.ts";
 
 /** What one bomb took, and how it ended. */
 export interface Blast {
@@ -142,11 +143,7 @@ async function run(bomb: Uint8Array): Promise<string> {
     const plugin = await loadPlugin({
       module: bomb,
       functionName: "handle",
-      config: {},
-      workers: 1,
-      level: "worker",
-      allowedHosts: [],
-      stateBytes: 0,
+      ...OPTIONS,
       limits: LIMITS,
     });
     try {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { loadPlugin } from "../../host/load.ts";
 import type { Plugin } from "../../plugin.ts";
 import { adversary, LIMITS } from "./cases.ts";
+import { OPTIONS } from "../../host/testdata/with_plugin.ts";
 
 /** How often the neighbour is called and the clock is looked at, in milliseconds. */
 const EVERY_MS = 5;
@@ -21,11 +22,7 @@ export class Witness implements AsyncDisposable {
     const neighbour = await loadPlugin({
       module: adversary("echo.wat"),
       functionName: "handle",
-      config: {},
-      workers: 1,
-      level: "worker",
-      allowedHosts: [],
-      stateBytes: 0,
+      ...OPTIONS,
       limits: { ...LIMITS, timeoutMs: NEIGHBOUR_MS },
     });
     return new Witness(neighbour);

@@ -1,0 +1,4 @@
+/** SHA-256, in hex: how modules are named, pinned and cached. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
