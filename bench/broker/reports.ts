@@ -1,8 +1,9 @@
 /**
  * What it costs to be told: a sidecar and the end actor behind it, with and without a gateway
- * process that hears of every envelope, all on one machine.
+ * process on PostgreSQL that hears of every envelope, all on one machine.
  */
 
+import { startPostgres } from "../../tools/services/postgres.ts";
 import type { Row } from "../row.ts";
 import { Cast, sidecarProcess } from "./cast.ts";
 import { Process } from "./process.ts";
@@ -44,8 +45,9 @@ interface Run {
 export async function reports(url: string): Promise<Row[]> {
   await using plainScene = await Scene.open(url, "plain");
   await using toldScene = await Scene.open(url, "told");
+  await using database = await startPostgres();
   await using cast = new Cast(toldScene);
-  const gateway = await startGateway(toldScene, cast);
+  const gateway = await startGateway(toldScene, cast, database.url);
   const plain = await pipeline(plainScene, cast);
   const told = await pipeline(toldScene, cast, gateway);
   const full: { plain: Run; told: Run }[] = [];
@@ -64,7 +66,7 @@ export async function reports(url: string): Promise<Row[]> {
   return [
     { name: "Python actor and end actor, no gateway, full load", value: most, unit: "/s" },
     {
-      name: "the same with progress and final reports to a gateway",
+      name: "the same with progress and final reports to a gateway on PostgreSQL",
       value: over(full, ({ told }) => told.rate),
       unit: "/s",
     },
@@ -129,7 +131,11 @@ interface GatewayProcess {
   readonly parent: string;
 }
 
-async function startGateway(scene: Scene, cast: Cast): Promise<GatewayProcess> {
+async function startGateway(
+  scene: Scene,
+  cast: Cast,
+  databaseUrl: string,
+): Promise<GatewayProcess> {
   await scene.declare(NEXT);
   const dir = await Deno.makeTempDir({ prefix: "asya-bench-" });
   await Deno.writeTextFile(`${dir}/tools.yaml`, TOOLS);
@@ -139,7 +145,7 @@ async function startGateway(scene: Scene, cast: Cast): Promise<GatewayProcess> {
       ...scene.env,
       ASYA_GATEWAY_HOST: "127.0.0.1",
       ASYA_GATEWAY_PORT: `${port}`,
-      ASYA_SQLITE_PATH: `${dir}/gateway.db`,
+      ASYA_DATABASE_URL: databaseUrl,
       ASYA_CONFIG_PATH: `${dir}/tools.yaml`,
     },
   }));
