@@ -23,6 +23,10 @@ export {
   type TransportSettings,
 } from "./settings.ts";
 export { openTransport } from "./open.ts";
+export type { QueueAdmin, Removal } from "./admin.ts";
+export type { RabbitmqAdminOptions } from "./rabbitmq/admin.ts";
+export type { SqsAdminOptions } from "./sqs/admin.ts";
+export { openRabbitmqAdmin, openSqsAdmin } from "./open_admin.ts";
 export { Backoff, pause } from "./backoff.ts";
 export { openSqliteTransport, type SqliteOptions, type SqliteTransport } from "./sqlite/open.ts";
 export type { CommitStats } from "./sqlite/group_commit.ts";

@@ -20,6 +20,14 @@ export function sqsQueueName(actor: string, prefix?: string): string {
   return prefix ? `asya-${prefix}_${actor}` : `asya-${actor}`;
 }
 
+/** Queue names by actor, as `named` makes them, but for the one actor whose queue has another name. */
+export function withOwnQueue(
+  named: (actor: string) => string,
+  { actor: own, queueName }: { readonly actor?: string; readonly queueName?: string | undefined },
+): (actor: string) => string {
+  return (actor) => queueName !== undefined && actor === own ? queueName : named(actor);
+}
+
 /** The RabbitMQ routing key: `<actor>`, with a prefix `<prefix>.<actor>`. */
 export function routingKey(actor: string, prefix?: string): string {
   return prefix ? `${prefix}.${actor}` : actor;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deadLetterQueueName, queueName, routingKey, sqsQueueName } from "./names.ts";
+import { deadLetterQueueName, queueName, routingKey, sqsQueueName, withOwnQueue } from "./names.ts";
 
 Deno.test("queueName() is asya-<actor>, with a prefix asya-<prefix>.<actor>", () => {
   assert.equal(queueName("happy-end"), "asya-happy-end");
@@ -25,4 +25,10 @@ Deno.test("routingKey() is the bare actor, with a prefix <prefix>.<actor>", () =
 Deno.test("deadLetterQueueName() stands beside the actor's queue", () => {
   assert.equal(deadLetterQueueName(queueName("prep")), "asya-prep-dlq");
   assert.equal(deadLetterQueueName(sqsQueueName("prep", "blue")), "asya-blue_prep-dlq");
+});
+
+Deno.test("withOwnQueue() gives one actor's queue another name, and no other's", () => {
+  const names = withOwnQueue((actor) => queueName(actor), { actor: "prep", queueName: "orders" });
+  assert.deepEqual(["prep", "infer"].map(names), ["orders", "asya-infer"]);
+  assert.equal(withOwnQueue((actor) => queueName(actor), { actor: "prep" })("prep"), "asya-prep");
 });

@@ -11,9 +11,11 @@ type Opener = (settings: TransportSettings, log: Logger) => Promise<Transport>;
 const OPENERS: Readonly<Record<TransportName, Opener>> = {
   sqlite: async (settings, log) => {
     const { openSqliteTransport } = await import("./sqlite/open.ts");
-    const { sqlitePath: path, queuePrefix: prefix, maxMessageBytes } = settings;
+    const { sqlitePath: path, queuePrefix: prefix, ...rest } = settings;
     if (path === undefined) throw new SettingsError(["ASYA_SQLITE_PATH is not set: name a file"]);
-    return openSqliteTransport({ path, prefix, maxMessageBytes, log });
+    const { actor, queueName, maxMessageBytes } = rest;
+    const own = actor === undefined ? {} : { actor, queueName };
+    return openSqliteTransport({ path, prefix, maxMessageBytes, log, ...own });
   },
   rabbitmq: async (settings, log) => {
     const { openRabbitmqTransport } = await import("./rabbitmq/open.ts");

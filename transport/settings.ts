@@ -95,6 +95,9 @@ export const TRANSPORT_SETTINGS = {
   queuePrefix: prefix("ASYA_QUEUE_PREFIX", {
     help: "keeps systems apart that share a broker: queues are named asya-PREFIX.ACTOR",
   }),
+  queueName: setting.text("ASYA_QUEUE_NAME", {
+    help: "an existing queue that the actor receives from instead of its own; never created",
+  }),
   queueAutoCreate: setting.boolean("ASYA_QUEUE_AUTO_CREATE", {
     fallback: "false",
     help: "create the actor's own queue at the start where it is missing",
@@ -106,4 +109,7 @@ export const TRANSPORT_SETTINGS = {
 };
 
 /** The values of {@linkcode TRANSPORT_SETTINGS}. */
-export type TransportSettings = Settings<typeof TRANSPORT_SETTINGS>;
+export type TransportSettings = Settings<typeof TRANSPORT_SETTINGS> & {
+  /** Whose queue `queueName` is; the service's own actor. */
+  readonly actor?: string;
+};

@@ -1,7 +1,7 @@
 /** RabbitMQ as a transport: one connection to receive over, one to send over. */
 
 import type { Logger } from "@asya/telemetry";
-import { deadLetterQueueName, queueName, routingKey } from "../names.ts";
+import { deadLetterQueueName, queueName, routingKey, withOwnQueue } from "../names.ts";
 import type { Transport } from "../queue.ts";
 import type { TransportSettings } from "../settings.ts";
 import { readAddress } from "./address.ts";
@@ -53,18 +53,19 @@ export function openRabbitmqTransport(settings: TransportSettings, log: Logger):
     maxMessageBytes: Math.min(settings.maxMessageBytes ?? LARGEST_MESSAGE, LARGEST_MESSAGE),
     log,
   });
+  const queueOf = withOwnQueue((actor) => queueName(actor, prefix), settings);
   const broker: Broker = {
     consuming,
     publisher,
     exchange,
-    autoCreate: settings.queueAutoCreate,
+    autoCreate: settings.queueAutoCreate && settings.queueName === undefined,
     queueArguments: rabbitmqConsumerTimeout === CONSUMER_TIMEOUT_MS
       ? {}
       : { "x-consumer-timeout": rabbitmqConsumerTimeout },
     names: {
-      queue: (actor) => queueName(actor, prefix),
+      queue: queueOf,
       key: (actor) => routingKey(actor, prefix),
-      deadLetters: (actor) => deadLetterQueueName(queueName(actor, prefix)),
+      deadLetters: (actor) => deadLetterQueueName(queueOf(actor)),
     },
     consumers: new Set(),
     log,

@@ -15,10 +15,9 @@ import {
 import { Consumer } from "./consumer.ts";
 import { AT_HEADER, KEY_HEADER, QueuedDeadLetters, REASON_HEADER } from "./dead_letters.ts";
 import { withChannel } from "./channel.ts";
+import { declareQueue } from "./declare.ts";
 import { HeldDelivery } from "./delivery.ts";
-import { BROWSE_LIMIT, DELIVERY_LIMIT } from "./limits.ts";
 import type { Broker } from "./open.ts";
-import { declareExchange, queueExists } from "./topology.ts";
 
 /** How long a question to the broker waits for a connection. */
 const PATIENCE_MS = 5_000;
@@ -86,32 +85,14 @@ export class RabbitmqQueue implements Queue {
 
   async declare(actor: string): Promise<void> {
     const { names, exchange, queueArguments, log } = this.broker;
-    const queue = names.queue(actor);
-    const dead = names.deadLetters(actor);
-    await this.#on((model) => declareExchange(model, exchange, log));
-    if (!await this.#on((model) => queueExists(model, dead))) {
-      const quorum = { "x-queue-type": "quorum", "x-delivery-limit": BROWSE_LIMIT };
-      await this.#ask(
-        actor,
-        (channel) => channel.assertQueue(dead, { ...DURABLE, arguments: quorum }),
-      );
-    }
-    if (!await this.#on((model) => queueExists(model, queue))) {
-      await this.#ask(actor, (channel) =>
-        channel.assertQueue(queue, {
-          ...DURABLE,
-          arguments: {
-            "x-queue-type": "quorum",
-            "x-delivery-limit": DELIVERY_LIMIT,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": dead,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-            ...queueArguments,
-          },
-        }));
-    }
-    await this.#ask(actor, (channel) => channel.bindQueue(queue, exchange, names.key(actor)));
+    const plan = {
+      exchange,
+      routingKey: names.key(actor),
+      queue: names.queue(actor),
+      deadLetters: { queue: names.deadLetters(actor) },
+      arguments: queueArguments,
+    };
+    await this.#about(actor, (model) => declareQueue(model, plan, log));
   }
 
   async depth(actor: string): Promise<Depth> {
@@ -164,9 +145,14 @@ export class RabbitmqQueue implements Queue {
   }
 
   /** @throws QueueMissing, TransportUnavailable */
-  async #ask<T>(actor: string, errand: (channel: Channel) => Promise<T>): Promise<T> {
+  #ask<T>(actor: string, errand: (channel: Channel) => Promise<T>): Promise<T> {
+    return this.#about(actor, (model) => withChannel(model, errand));
+  }
+
+  /** @throws QueueMissing, TransportUnavailable */
+  async #about<T>(actor: string, errand: (model: ChannelModel) => Promise<T>): Promise<T> {
     try {
-      return await this.#on((model) => withChannel(model, errand));
+      return await this.#on(errand);
     } catch (error) {
       const { cause } = error as { readonly cause?: { readonly code?: number } };
       if (cause?.code === 404) throw new QueueMissing(actor, { cause });
@@ -187,8 +173,6 @@ export class RabbitmqQueue implements Queue {
     return this.broker.consuming.up(AbortSignal.timeout(PATIENCE_MS));
   }
 }
-
-const DURABLE = { durable: true };
 
 function isMissing(result: SendResult): boolean {
   return !result.ok && result.error instanceof QueueMissing;

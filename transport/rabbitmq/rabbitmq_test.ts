@@ -21,8 +21,8 @@ interface Corner {
   readonly transport: Transport;
   /** The way of `transport` to the broker. */
   readonly wire: Wire;
-  /** Another connection. */
-  open(env?: Record<string, string>): Transport;
+  /** Another connection; of an actor's sidecar, where that matters. */
+  open(env?: Record<string, string>, actor?: string): Transport;
   /** Somebody else at the broker. */
   readonly admin: Channel;
   /** The actor's queue, declared. */
@@ -40,7 +40,7 @@ async function inCorner(url: string, run: (corner: Corner) => Promise<void>): Pr
   const name = `rmq-${Deno.pid}-${count++}`;
   const cuttable = await wire(url);
   const opened: Transport[] = [];
-  const open = (env: Record<string, string> = {}) => {
+  const open = (env: Record<string, string> = {}, actor?: string) => {
     const settings = readSettings(TRANSPORT_SETTINGS, {
       ASYA_TRANSPORT: "rabbitmq",
       ASYA_RABBITMQ_URL: url,
@@ -48,7 +48,8 @@ async function inCorner(url: string, run: (corner: Corner) => Promise<void>): Pr
       ASYA_QUEUE_PREFIX: name,
       ...env,
     });
-    const transport = openRabbitmqTransport(settings, createLogger({ level: "error" }));
+    const own = actor === undefined ? settings : { ...settings, actor };
+    const transport = openRabbitmqTransport(own, createLogger({ level: "error" }));
     opened.push(transport);
     return transport;
   };
@@ -304,4 +305,24 @@ test("receive() takes large messages fewer at a time", async (t) => {
   assert.deepEqual([held.length, ready], [4, 8]);
   stop.abort();
   await soon(growing, "the end");
+});
+
+test("ASYA_QUEUE_NAME makes an actor of an existing queue, retries and all", async (corner) => {
+  const { admin, name, open } = corner;
+  await corner.queue("next"); // declares the exchange
+  const existing = `${name}-orders`;
+  await admin.assertQueue(existing, { durable: true });
+  await admin.bindQueue(existing, name, `${name}.work`);
+  try {
+    const queue = open({ ASYA_QUEUE_NAME: existing }, "work").queue("work");
+    admin.sendToQueue(existing, Buffer.from("from outside"));
+    const delivery = await takeOne(queue);
+    assert.equal(textOf(delivery), "from outside");
+    await queue.complete(delivery, [message("work", "again", 300)]);
+    const again = await takeOne(queue);
+    assert.equal(textOf(again), "again");
+    await queue.complete(again, []);
+  } finally {
+    await admin.deleteQueue(existing);
+  }
 });

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { createLogger, type Logger } from "@asya/telemetry";
-import { queueName } from "../names.ts";
+import { queueName, withOwnQueue } from "../names.ts";
 import type { Transport } from "../queue.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { openDatabase } from "./file.ts";
@@ -22,6 +22,10 @@ export interface SqliteOptions {
   readonly log?: Logger;
   /** Goes into the names of the queues. Default: none. */
   readonly prefix?: string | undefined;
+  /** The one actor whose queue is called `queueName`. Default: none. */
+  readonly actor?: string;
+  /** See `actor`. */
+  readonly queueName?: string | undefined;
   /** Default 256 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /** How long a process that hangs keeps its deliveries, in ms; one that died loses them at once. Default 30,000. */
@@ -60,7 +64,7 @@ export function engineOptions(options: SqliteOptions): EngineOptions {
     busyMs,
     now: () => Math.floor(now()),
     maxMessageBytes: Math.min(options.maxMessageBytes ?? 256 * 1024 * 1024, LARGEST_MESSAGE),
-    queueName: (actor) => queueName(actor, prefix),
+    queueName: withOwnQueue((actor) => queueName(actor, prefix), options),
   };
 }
 

@@ -2,7 +2,6 @@
 
 import type { SQS } from "@aws-sdk/client-sqs";
 import type { Logger } from "@asya/telemetry";
-import { sqsQueueName } from "../names.ts";
 import { Addresses } from "./addresses.ts";
 import { Letters } from "./letters.ts";
 import { LARGEST_MESSAGE, Sender } from "./sender.ts";
@@ -22,7 +21,8 @@ export const SERVICE_LIMITS: Limits = { maxDelayS: 900, maxHoldMs: 12 * 3_600_00
 /** What an {@linkcode Engine} needs to know. */
 export interface EngineOptions {
   readonly log: Logger;
-  readonly prefix?: string | undefined;
+  /** The queue that an actor's messages wait in. */
+  readonly queueName: (actor: string) => string;
   /** How long a message is kept from others without a sign of life, in s. */
   readonly visibilityS: number;
   /** How long one request waits for messages, in s. */
@@ -53,7 +53,7 @@ export class Engine {
     this.sender = new Sender({
       service: this.service,
       addresses: this.addresses,
-      queueName: this.queueName,
+      queueName: options.queueName,
       maxMessageBytes,
       maxDelayS: limits.maxDelayS,
       now: Date.now,
@@ -61,7 +61,9 @@ export class Engine {
   }
 
   /** The queue that an actor's messages wait in. */
-  readonly queueName = (actor: string): string => sqsQueueName(actor, this.options.prefix);
+  get queueName(): (actor: string) => string {
+    return this.options.queueName;
+  }
 
   /** An actor's dead letters; one object each, since looks hide letters from each other. */
   letters(actor: string): Letters {

@@ -3,6 +3,7 @@
 import { SQS, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import { SettingsError } from "@asya/config";
 import type { Logger } from "@asya/telemetry";
+import { sqsQueueName, withOwnQueue } from "../names.ts";
 import type { Transport } from "../queue.ts";
 import type { TransportSettings } from "../settings.ts";
 import { Engine, type Limits, SERVICE_LIMITS } from "./engine.ts";
@@ -54,7 +55,7 @@ export async function openWithin(
   }
   const engine = new Engine(sqs, {
     log,
-    prefix: settings.queuePrefix,
+    queueName: withOwnQueue((actor) => sqsQueueName(actor, settings.queuePrefix), settings),
     visibilityS: sqsVisibilityTimeout,
     waitS: sqsWaitTime,
     maxMessageBytes: settings.maxMessageBytes,
