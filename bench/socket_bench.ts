@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { type Envelope, parseEnvelope } from "@asya/envelope";
 import { type Handler, socketHandler } from "@asya/sidecar";
 import { createLogger } from "@asya/telemetry";
-import type { Row } from "./row.ts";
+import { percentile, type Row } from "./row.ts";
 
 const SLICE_MS = 250;
 const SLICES = 6;
+const TIMED_CALLS = 3_000;
+const BATCH = 32;
 const RUNTIME = new URL("../runtime/python/asya_runtime.py", import.meta.url).pathname;
 const PAYLOAD = JSON.stringify({ text: "x".repeat(1000) });
 
@@ -36,7 +38,13 @@ while True:
     peer.sendall(len(body).to_bytes(4, "big") + body)
 `;
 
+/** Gives its payload back. */
+const NOOP = "def handle(payload):\n    return payload\n";
+/** Costs 5 ms, whatever it is given: one payload or a list of them. */
+const FIXED = "import time\ndef handle(payload):\n    time.sleep(0.005)\n    return payload\n";
+
 interface Contestant {
+  readonly pid?: number;
   readonly call: () => Promise<unknown>;
   readonly inFlight: number;
   readonly stop: () => Promise<void>;
@@ -95,19 +103,25 @@ function envelope(): Envelope {
 }
 
 function handlerIn(dir: string): Handler {
-  const limits = { concurrency: 8, maxFrameBytes: 2 ** 28, cancelGraceMs: 5000 };
+  const limits = { concurrency: BATCH, maxFrameBytes: 2 ** 28, cancelGraceMs: 5000 };
   return socketHandler({ dir, actor: "bench", log: createLogger({ level: "error" }), ...limits });
 }
 
-async function handler(version: 1 | 2, inFlight: number): Promise<Contestant> {
+async function handler(
+  version: 1 | 2,
+  inFlight: number,
+  code = NOOP,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Contestant> {
   const dir = await Deno.makeTempDir();
-  await Deno.writeTextFile(join(dir, "noop.py"), "def handle(payload):\n    return payload\n");
+  await Deno.writeTextFile(join(dir, "bench.py"), code);
   const process = python([RUNTIME], dir, "null", {
-    ASYA_HANDLER: "noop.handle",
+    ASYA_HANDLER: "bench.handle",
     ASYA_SOCKET_DIR: dir,
     ASYA_CONCURRENCY: String(inFlight),
     ASYA_LOG_LEVEL: "ERROR",
     PYTHONPATH: dir,
+    ...env,
   });
   const signal = AbortSignal.timeout(20_000);
   let handler = handlerIn(dir);
@@ -122,6 +136,7 @@ async function handler(version: 1 | 2, inFlight: number): Promise<Contestant> {
   const call = { envelope: envelope(), attempt: 1, limitMs: 60_000, signal: never };
   const sink = { partial: () => {}, started: () => {} };
   return {
+    pid: process.pid,
     inFlight,
     call: () => handler.handle(call, sink),
     async stop() {
@@ -157,6 +172,63 @@ async function race(contestants: readonly Contestant[]): Promise<number[]> {
   return sums.map(({ calls, ms }) => calls / ms * 1000);
 }
 
+/** Resident memory of a process in MB, as Linux counts it. */
+async function residentMB(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024 / 1e6;
+}
+
+/** What the runtime weighs that has served nothing yet, above a Python that waits. */
+async function idleWeight(): Promise<Row[]> {
+  const args = ["-c", "import sys; print(flush=True); sys.stdin.read()"];
+  const stdio = { stdin: "piped", stdout: "piped" } as const;
+  const bare = new Deno.Command("python3", { args, ...stdio }).spawn();
+  const lines = bare.stdout.getReader();
+  const runtime = await handler(2, 1);
+  try {
+    await lines.read();
+    const [below, above] = [await residentMB(bare.pid), await residentMB(runtime.pid!)];
+    return [
+      { name: "bare python3, resident", value: below, unit: "MB" },
+      { name: "idle runtime above it", value: above - below, unit: "MB", goal: { atMost: 15 } },
+    ];
+  } finally {
+    await runtime.stop();
+    await lines.cancel();
+    await bare.stdin.close();
+    await bare.status;
+  }
+}
+
+/** Durations of calls one after another. */
+async function latency(contestant: Contestant): Promise<Row> {
+  const durations: number[] = [];
+  for (let n = 0; n < TIMED_CALLS; n++) {
+    const start = performance.now();
+    await contestant.call();
+    durations.push(performance.now() - start);
+  }
+  const name = "no-op Python handler, version 2, one call after another, p50";
+  return { name, value: percentile(durations, 0.5), unit: "ms", goal: { atMost: 0.2 } };
+}
+
+/** A handler whose every run costs 5 ms, with as many calls in flight either way. */
+async function batches(): Promise<Row[]> {
+  const single = await handler(2, BATCH, FIXED, { ASYA_CONCURRENCY: "1" });
+  const gathered = await handler(2, BATCH, FIXED, { ASYA_BATCH_SIZE: `${BATCH}` });
+  try {
+    const [one, many] = await race([single, gathered]) as [number, number];
+    return [
+      { name: "Python handler of 5 ms, call by call", value: one, unit: "/s" },
+      { name: `the same in batches of ${BATCH}`, value: many, unit: "/s" },
+      { name: "batches / call by call", value: many / one, unit: "x", goal: { atLeast: 5 } },
+    ];
+  } finally {
+    await single.stop();
+    await gathered.stop();
+  }
+}
+
 /** 1 KB payloads through a handler that gives them back. */
 export async function bench(): Promise<Row[]> {
   const contestants: Contestant[] = [];
@@ -178,10 +250,14 @@ export async function bench(): Promise<Row[]> {
       rate("no-op Python handler, version 1 (a connection a message)", v1),
       rate("no-op Python handler, version 2", v2),
       rate("no-op Python handler, version 2, 8 at once", v2at8),
+      { ...ratio("version 2 / version 1", v2 / v1), goal: { atLeast: 2 } },
+      await latency(contestants[3]!),
       ratio("version 2 / parsing ping-pong", v2 / json),
       ratio("version 2 / bare ping-pong", v2 / bytes),
       ratio("version 1 / parsing ping-pong", v1 / json),
       ratio("version 2 at 8 / at 1", v2at8 / v2),
+      ...await batches(),
+      ...await idleWeight(),
     ];
   } finally {
     for (const contestant of contestants) await contestant.stop();

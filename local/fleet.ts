@@ -212,8 +212,9 @@ export class Fleet {
 
 function isCodeOf({ plan: { handler } }: PlannedActor, paths: ReadonlySet<string>): boolean {
   return [...paths].some((path) => {
-    if (handler.kind === "python") {
-      return path.endsWith(".py") && handler.code.some((folder) => path.startsWith(`${folder}/`));
+    if (handler.kind !== "wasm") {
+      const source = handler.kind === "python" ? /\.py$/ : /\.([cm]?[jt]s|json)$/;
+      return source.test(path) && handler.code.some((folder) => path.startsWith(`${folder}/`));
     }
     // The source may import its neighbours.
     const folder = handler.file.slice(0, handler.file.lastIndexOf("/"));

@@ -1,6 +1,7 @@
 /** From an actor's plan to the handler that its sidecar calls, and the process behind it. */
 
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   type Handler,
   MODULE_BYTES,
@@ -12,9 +13,9 @@ import {
 import { buildHandler, isHandlerSource, loadPlugin, moduleSource } from "@asya/plugins";
 import type { Logger } from "@asya/telemetry";
 import { HandlerProcess } from "./handler_process.ts";
-import type { ActorPlan, PythonPlan, WasmPlan } from "./plan.ts";
+import type { ActorPlan, ProcessPlan, WasmPlan } from "./plan.ts";
 import type { Python } from "./python.ts";
-import type { StatePaths } from "./state_folder.ts";
+import { type StatePaths, unlessMissing } from "./state_folder.ts";
 import { writeMounts } from "./volumes.ts";
 
 /** A module from the network takes no longer. */
@@ -25,7 +26,7 @@ export interface Machine {
   readonly state: StatePaths;
   /** The environment that handler processes inherit. */
   readonly env: Readonly<Record<string, string>>;
-  /** Found when the first Python handler asks. @throws LocalError `no_python` */
+  /** Found when the first handler asks that has a process. @throws LocalError `no_python` */
   readonly python: () => Promise<Python>;
 }
 
@@ -56,8 +57,34 @@ export interface PreparedHandler {
   discard(): Promise<void>;
 }
 
-async function preparePython(
-  plan: PythonPlan,
+/** The script of ours that serves a handler, under what runs it. */
+async function commandOf({ kind, cwd }: ProcessPlan, python: Python): Promise<readonly string[]> {
+  if (kind === "python") return [python.path, "-u", script("python/asya_runtime.py")];
+  const runtime = script("node/asya_runtime.mjs");
+  if (kind === "node") return ["node", runtime];
+  // The user's import map, and never ours, which stands above the script.
+  const configs = ["deno.json", "deno.jsonc"].map((name) => join(cwd, name));
+  const there = await Promise.all(configs.map(isFile));
+  const config = configs.find((_, at) => there[at]);
+  const which = config === undefined ? ["--no-config"] : ["--config", config];
+  return [Deno.execPath(), "run", "--quiet", "--no-prompt", "-A", ...which, runtime];
+}
+
+function script(path: string): string {
+  return fileURLToPath(new URL(`../runtime/${path}`, import.meta.url));
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    unlessMissing(error);
+    return false;
+  }
+}
+
+async function prepareProcess(
+  plan: ProcessPlan,
   settings: SidecarSettings,
   machine: Machine,
   { log, say }: Voice,
@@ -71,7 +98,8 @@ async function preparePython(
   return {
     async start() {
       await writeMounts(plan.mountRoot, plan.mounts);
-      const process = new HandlerProcess({ python, env, cwd: plan.cwd, folder: dir, say });
+      const command = await commandOf(plan, python);
+      const process = new HandlerProcess({ python, command, env, cwd: plan.cwd, folder: dir, say });
       const cancelGraceMs = settings.cancelGrace;
       const limits = { concurrency, maxFrameBytes, cancelGraceMs };
       const handler = socketHandler({ dir, socketName, actor, endActor, log, ...limits });
@@ -131,7 +159,7 @@ export function prepareHandler(
   machine: Machine,
   voice: Voice,
 ): Promise<PreparedHandler> {
-  return plan.handler.kind === "python"
-    ? preparePython(plan.handler, settings, machine, voice)
-    : prepareWasm(plan.handler, settings, machine, voice);
+  return plan.handler.kind === "wasm"
+    ? prepareWasm(plan.handler, settings, machine, voice)
+    : prepareProcess(plan.handler, settings, machine, voice);
 }

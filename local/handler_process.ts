@@ -11,7 +11,6 @@ import type { Python } from "./python.ts";
 import { unlessMissing } from "./state_folder.ts";
 
 const LAUNCHER = fileURLToPath(new URL("./launcher.py", import.meta.url));
-const RUNTIME = fileURLToPath(new URL("../runtime/python/asya_runtime.py", import.meta.url));
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
@@ -25,7 +24,10 @@ const LEFT_BEHIND = ["runtime-ready", "asya-runtime.sock", "handler.pid", "sidec
 
 /** What to run and where. */
 export interface HandlerProcessOptions {
+  /** Runs the launcher. */
   readonly python: Python;
+  /** What serves the handler, found by PATH or absolute, and its arguments. */
+  readonly command: readonly string[];
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -124,7 +126,7 @@ export class HandlerProcess {
 
   /** One life of the process; says how it ended, with the output that was not shown yet. */
   async #run(): Promise<{ what: string; tail: string[] }> {
-    const { python, env, cwd, folder, say } = this.#options;
+    const { python, command, env, cwd, folder, say } = this.#options;
     // The folder itself stays: the sidecar watches it.
     await Deno.mkdir(folder, { mode: 0o700, recursive: true });
     for (const name of LEFT_BEHIND) await Deno.remove(join(folder, name)).catch(unlessMissing);
@@ -133,7 +135,7 @@ export class HandlerProcess {
     if (this.#stopping) return { what: "not started", tail: [] };
     try {
       child = new Deno.Command(python.path, {
-        args: ["-S", "-E", LAUNCHER, join(folder, "handler.pid"), python.path, "-u", RUNTIME],
+        args: ["-S", "-E", LAUNCHER, join(folder, "handler.pid"), ...command],
         env: { ...env },
         clearEnv: true,
         cwd,

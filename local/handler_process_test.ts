@@ -4,6 +4,8 @@ import { HandlerProcess } from "./handler_process.ts";
 import { findPython } from "./python.ts";
 import { eventually, isAlive, makeProject } from "./testing/project.ts";
 
+const RUNTIME = new URL("../runtime/python/asya_runtime.py", import.meta.url).pathname;
+
 interface Started extends AsyncDisposable {
   readonly dir: string;
   readonly folder: string;
@@ -16,8 +18,10 @@ async function start(code: string): Promise<Started> {
   const lines: string[] = [];
   const folder = join(dir, "socket");
   const inherited = Deno.env.toObject();
+  const python = await findPython(inherited);
   const process = new HandlerProcess({
-    python: await findPython(inherited),
+    python,
+    command: [python.path, RUNTIME],
     env: { ...inherited, ASYA_HANDLER: "mine.process", ASYA_SOCKET_DIR: folder, PYTHONPATH: dir },
     cwd: dir,
     folder,

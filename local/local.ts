@@ -131,7 +131,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
   });
   cleanup.defer(() => gateway.close());
   const kinds = [...project.actors.values()].map(({ plan }) => plan.handler.kind);
-  if (kinds.includes("python")) await machine.python();
+  if (kinds.some((kind) => kind !== "wasm")) await machine.python();
   const running = new Fleet({ machine, carrier, transport, gateway, screen, log });
   fleet = running;
   cleanup.defer(() => running.stop());

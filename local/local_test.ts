@@ -265,7 +265,7 @@ Deno.test("startLocal() says in one line that Python is missing, or too old", as
   const mend = "install Python 3.8 or newer, or set ASYA_PYTHON to its path";
   await assert.rejects(start("/no/python"), {
     code: "no_python",
-    message: `Python handlers need /no/python: not found; ${mend}`,
+    message: `handlers need /no/python: not found; ${mend}`,
   });
   await assert.rejects(start(old), {
     code: "no_python",

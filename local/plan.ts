@@ -18,19 +18,21 @@ import {
 } from "@asya/manifest";
 import { LocalError } from "./error.ts";
 import { shownPath } from "./folder.ts";
+import { fileOf, type Interpreter, interpreterOf } from "./language.ts";
 import type { StatePaths } from "./state_folder.ts";
 import { type Keyed, mapPaths, type Mount, planMounts } from "./volumes.ts";
 
-/** A Python handler in a process of its own. */
-export interface PythonPlan {
-  readonly kind: "python";
+/** A handler in a process of its own. */
+export interface ProcessPlan {
+  /** What runs it. */
+  readonly kind: Interpreter;
   /** Complete, but for what the machine gives. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   /** Holds what `mounts` says, and nothing else. */
   readonly mountRoot: string;
   readonly mounts: readonly Mount[];
-  /** Folders whose `.py` files are the handler's code. */
+  /** Folders whose sources are the handler's code. */
   readonly code: readonly string[];
 }
 
@@ -46,7 +48,7 @@ export interface WasmPlan {
 /** One actor. */
 export interface ActorPlan {
   readonly name: string;
-  readonly handler: PythonPlan | WasmPlan;
+  readonly handler: ProcessPlan | WasmPlan;
   readonly sidecarEnv: Readonly<Record<string, string>>;
   /** What is different here from a cluster, a sentence each. */
   readonly notes: readonly string[];
@@ -103,20 +105,31 @@ function exists(path: string): boolean {
 }
 
 /** Which of the folders has the module that `ASYA_HANDLER` names. */
-function homeOf(handler: string | undefined, folders: readonly string[]): string | undefined {
-  const module = handler?.split(".")[0];
-  if (!module) return undefined;
+function homeOf(
+  handler: string,
+  kind: Interpreter,
+  folders: readonly string[],
+): string | undefined {
+  if (handler === "") return undefined;
+  if (kind !== "python") return folders.find((folder) => exists(resolve(folder, fileOf(handler))));
+  const module = handler.split(".")[0]!;
   return folders.find((folder) =>
     exists(join(folder, `${module}.py`)) || exists(join(folder, module))
   );
 }
 
-function planPython(
+const RUNS_HERE: Readonly<Record<Interpreter, string>> = {
+  python: "your Python runs the handler",
+  node: "your Node runs the handler",
+  deno: "the Deno that runs this runs the handler",
+};
+
+function planProcess(
   { file, value: actor }: Located<AsyncActor>,
   keyed: Keyed,
   around: Surroundings,
   notes: string[],
-): PythonPlan {
+): ProcessPlan {
   const { name, annotations } = actor.metadata;
   const container = runtimeContainer(actor);
   const mountRoot = join(around.state.fs, name);
@@ -141,35 +154,46 @@ function planPython(
   const isHere = (path: string) => path.startsWith(`${mountRoot}/`);
   const listed = (env["PYTHONPATH"] ?? "").split(":").filter(isHere);
   const own = fromNote ? [fromNote] : [dirname(resolve(file)), around.dir];
-  const code = [...new Set([...listed, ...own])];
+  const handler = env["ASYA_HANDLER"] ?? "";
+  const kind = interpreterOf(handler, actor.spec.workload.pythonExecutable);
   const mounted = new Map(
     mounts.flatMap((mount) =>
       [...mount.files].map(([path, bytes]) => [join(mount.localPath, path), bytes])
     ),
   );
-  const inMount = listed.find((folder) => {
-    const module = join(folder, env["ASYA_HANDLER"]?.split(".")[0] ?? "");
-    return mounted.has(`${module}.py`) ||
-      [...mounted.keys()].some((p) => p.startsWith(`${module}/`));
-  });
-  const home = inMount ?? homeOf(env["ASYA_HANDLER"], own);
+  const inMount = kind === "python"
+    ? listed.find((folder) => {
+      const module = join(folder, handler.split(".")[0]!);
+      return mounted.has(`${module}.py`) ||
+        [...mounted.keys()].some((p) => p.startsWith(`${module}/`));
+    })
+    : mounted.has(fileOf(handler))
+    ? dirname(fileOf(handler))
+    : undefined;
+  const home = inMount ?? homeOf(handler, kind, own);
   const via = inMount !== undefined
     ? mounts.find(({ localPath }) => inMount.startsWith(localPath))?.source
     : fromNote && LOCAL_PATH;
   notes.push(
     home === undefined
-      ? `the module of ${env["ASYA_HANDLER"] ?? "the handler"} is not in ` +
-        `${own.map(shownPath).join(" or ")}; it must be installed in your Python`
+      ? `the ${kind === "python" ? "module" : "file"} of ${handler || "the handler"} is not in ` +
+        `${own.map(shownPath).join(" or ")}` +
+        `${kind === "python" ? "; it must be installed in your Python" : ""}`
       : `code from ${shownPath(home)}${via ? ` (${via})` : ""}`,
   );
   const image = container?.image ?? actor.spec.handler?.python?.image;
-  if (image) notes.push(`image ${image} is not used here: your Python runs the handler`);
+  if (image) notes.push(`image ${image} is not used here: ${RUNS_HERE[kind]}`);
   notes.push(...mountNotes);
 
-  env["PYTHONPATH"] = [...code, around.env["PYTHONPATH"]].filter(Boolean).join(":");
   const workingDir = container?.workingDir && mapPaths(container.workingDir, mounts);
-  const cwd = workingDir && isHere(workingDir) ? workingDir : fromNote ?? around.dir;
-  return { kind: "python", env, cwd, mountRoot, mounts, code };
+  const workFolder = workingDir && isHere(workingDir) ? workingDir : undefined;
+  if (kind !== "python") { // a path begins in the working directory
+    const cwd = workFolder ?? home ?? fromNote ?? around.dir;
+    return { kind, env, cwd, mountRoot, mounts, code: [dirname(resolve(cwd, fileOf(handler)))] };
+  }
+  const code = [...new Set([...listed, ...own])];
+  env["PYTHONPATH"] = [...code, around.env["PYTHONPATH"]].filter(Boolean).join(":");
+  return { kind, env, cwd: workFolder ?? fromNote ?? around.dir, mountRoot, mounts, code };
 }
 
 function planWasm(
@@ -223,7 +247,7 @@ export function planActor(
   const notes: string[] = [];
   const handler = actor.spec.handler?.wasm
     ? planWasm(located, keyed, around)
-    : planPython(located, keyed, around, notes);
+    : planProcess(located, keyed, around, notes);
   const given = {
     ...around.sidecar,
     ASYA_SOCKET_DIR: around.socketFolder(actor.metadata.name),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseManifests } from "@asya/manifest";
-import { type ActorPlan, fingerprint, planActor, type PythonPlan } from "./plan.ts";
+import { type ActorPlan, fingerprint, planActor, type ProcessPlan } from "./plan.ts";
 import { statePaths } from "./state_folder.ts";
 import { makeProject, pythonActor } from "./testing/project.ts";
 
@@ -42,7 +42,7 @@ Deno.test("planActor() takes code from beside the manifest, then from the folder
   await using project = await makeProject({ "sub/app.py": "" });
   const { dir } = project;
   const { handler, notes } = plan(dir, TEMPLATE, { PYTHONPATH: "/mine" });
-  const { env, code, cwd } = handler as PythonPlan;
+  const { env, code, cwd } = handler as ProcessPlan;
   assert.deepEqual(code, [`${dir}/sub`, dir]);
   assert.equal(env["PYTHONPATH"], `${dir}/sub:${dir}:/mine`);
   assert.equal(cwd, dir);
@@ -60,12 +60,50 @@ Deno.test("planActor() takes code from where asya.sh/local-path says, relative t
   const { dir } = project;
   const text = TEMPLATE.replace("{}", '{ asya.sh/local-path: "../src" }');
   const { handler, notes } = plan(dir, text);
-  assert.deepEqual((handler as PythonPlan).code, [`${dir}/src`]);
+  assert.deepEqual((handler as ProcessPlan).code, [`${dir}/src`]);
   assert.ok(notes.includes(`code from ${dir}/src (asya.sh/local-path)`));
   assert.throws(() => plan(dir, text.replace("../src", "../nowhere")), {
     code: "wrong_plan",
     message: /asya.sh\/local-path of prep is ..\/nowhere, which is not there/,
   });
+});
+
+Deno.test("planActor() finds a JavaScript handler by its path, beside the manifest or in a ConfigMap", async () => {
+  await using project = await makeProject({ "src/app.ts": "" });
+  const { dir } = project;
+  const beside = TEMPLATE.replace("value: app.run", 'value: "src/app.ts:run"');
+  const { handler, notes } = plan(dir, beside);
+  const { kind, cwd, code } = handler as ProcessPlan;
+  assert.deepEqual([kind, cwd, code], ["deno", dir, [`${dir}/src`]]);
+  assert.ok(notes.includes(`code from ${dir}`), notes.join("\n"));
+  assert.match(notes.join("\n"), /mine:1 is not used here: the Deno that runs this/);
+
+  const mounted = `apiVersion: asya.sh/v1alpha1
+kind: AsyncActor
+metadata: { name: prep }
+spec:
+  transport: rabbitmq
+  workload:
+    pythonExecutable: node
+    template:
+      spec:
+        containers:
+          - name: asya-runtime
+            image: mine:1
+            env: [{ name: ASYA_HANDLER, value: "/app/handler.mjs:run" }]
+            volumeMounts: [{ name: code, mountPath: /app }]
+        volumes: [{ name: code, configMap: { name: handler } }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: handler }
+data: { handler.mjs: "export const run = (x) => x;" }
+`;
+  const inMap = plan(dir, mounted);
+  const { kind: node, cwd: folder, env } = inMap.handler as ProcessPlan;
+  assert.equal(node, "node");
+  assert.ok(folder.endsWith("/app") && env["ASYA_HANDLER"] === `${folder}/handler.mjs:run`, folder);
+  assert.match(inMap.notes.join("\n"), /code from .*\(ConfigMap handler\)/);
 });
 
 Deno.test("planActor() says when the module is nowhere to be seen", async () => {

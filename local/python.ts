@@ -37,7 +37,7 @@ export async function findPython(env: Readonly<Record<string, string>>): Promise
       signal: AbortSignal.timeout(LONGEST_MS),
     }).output();
   } catch (error) {
-    throw new LocalError("no_python", `Python handlers need ${command}: not found; ${MEND}`, {
+    throw new LocalError("no_python", `handlers need ${command}: not found; ${MEND}`, {
       cause: error,
     });
   }

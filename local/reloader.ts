@@ -43,7 +43,7 @@ export class Reloader {
     const { dir, state } = this.#options.around;
     const roots = [dir];
     for (const { plan: { handler } } of project.actors.values()) {
-      const folders = handler.kind === "python" ? handler.code : [dirname(handler.file)];
+      const folders = handler.kind !== "wasm" ? handler.code : [dirname(handler.file)];
       // What lies under `.asya` was written by us.
       roots.push(...folders.filter((folder) => !folder.startsWith(state.root)));
     }

@@ -3,7 +3,7 @@
 /** An editor's save is over this long after its last event. */
 const QUIET_MS = 60;
 /** Files that make a difference; a name without a dot may be a new folder. */
-const SOURCE = /(\.(py|ya?ml|wasm|ts)|\/[^./]+)$/;
+const SOURCE = /(\.(py|ya?ml|wasm|[cm]?[jt]s)|\/[^./]+)$/;
 
 /** Watches folders, not what is below them, so that a busy database next to the code costs nothing. */
 export class SourceWatch {

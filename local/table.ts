@@ -1,5 +1,7 @@
 /** The state of all actors as lines of text, one an actor. */
 
+import type { Interpreter } from "./language.ts";
+
 /** What an actor is doing. */
 export type ActorPhase =
   | "ready" // takes envelopes
@@ -13,7 +15,7 @@ export interface ActorState {
   /** As in its manifest. */
   readonly name: string;
   /** What runs its handler; `crew` is an end actor of ours. */
-  readonly kind: "python" | "wasm" | "crew";
+  readonly kind: Interpreter | "wasm" | "crew";
   /** What it is doing. */
   readonly phase: ActorPhase;
   /** Why it is not ready, in one sentence. */

@@ -180,6 +180,21 @@ export function decideCrash(
 }
 
 /**
+ * The sidecar has to stop while the handler works on the envelope: it returns to the queue, at once
+ * and one attempt later. That is not its fault, so no policy ends it.
+ */
+export function decideInterrupted(input: Envelope, rules: Rules, { startedAt }: Moment): SendPlan {
+  const failure = {
+    code: "connection_error",
+    message:
+      `the sidecar had to stop during attempt ${attemptOf(input)}: the call went on beyond ` +
+      "ASYA_SHUTDOWN_GRACE; the envelope returned to the queue",
+  };
+  const sends = [again(input, firstAttemptOf(input, startedAt), 0, rules)];
+  return { kind: "send", result: "retried", sends, failed: { failure, reason: "runtime_error" } };
+}
+
+/**
  * An attempt failed: it is tried again where its policy says so, else it goes to `error-end`, or
  * where the policy sends what is exhausted. An end actor tries again for ever.
  *
@@ -194,8 +209,7 @@ export function decideFailure(
 ): SendPlan {
   const { reason = "runtime_error", fallback } = how;
   const attempt = attemptOf(input);
-  const began = input.status?.firstAttemptAt;
-  const firstAttemptAt = (began === undefined ? undefined : parseTimestamp(began)) ?? startedAt;
+  const firstAttemptAt = firstAttemptOf(input, startedAt);
   const retried = (delayMs: number): SendPlan => {
     const sends = [again(input, firstAttemptAt, delayMs, rules)];
     return { kind: "send", result: "retried", sends, failed: { failure, reason } };
@@ -219,6 +233,12 @@ export function decideFailure(
   const error = errorEnvelope(input, failure, note === undefined ? {} : { retry: note });
   const send = exhausted(input, error, onExhausted, rules) ?? toErrorEnd(error, rules);
   return { kind: "send", result: "error", sends: [send], failed: { failure, reason } };
+}
+
+/** When the first attempt at this actor began, in milliseconds since 1970. */
+function firstAttemptOf(input: Envelope, startedAt: number): number {
+  const began = input.status?.firstAttemptAt;
+  return (began === undefined ? undefined : parseTimestamp(began)) ?? startedAt;
 }
 
 /** The same envelope to the same actor, one attempt later. */

@@ -3,8 +3,9 @@
 import { ERROR_CODES } from "@asya/envelope";
 import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 import { type CustomMetric, CustomMetrics } from "./custom_metrics.ts";
-import type { HandlerMetric } from "./handlers/handler.ts";
+import type { HandlerMetric, HandlerVitals } from "./handlers/handler.ts";
 import type { FailedReason, Result, Send } from "./plan.ts";
+import { RuntimeGauges } from "./runtime_gauges.ts";
 
 const WORK_SECONDS = [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120];
 const QUEUE_SECONDS = [.001, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5];
@@ -43,6 +44,7 @@ export class Metrics {
   };
   readonly #registry = new Registry();
   readonly #custom: CustomMetrics;
+  readonly #runtime: RuntimeGauges;
   readonly #queue: string;
   readonly #transport: string;
 
@@ -141,6 +143,7 @@ export class Metrics {
       help: "Deliveries in hand.",
       registers,
     });
+    this.#runtime = new RuntimeGauges(actor, namespace, this.#registry);
     this.#custom = new CustomMetrics(custom, namespace, this.#registry);
   }
 
@@ -207,6 +210,11 @@ export class Metrics {
   /** Values from the handler; `false` when one of them is not declared. */
   custom(values: readonly HandlerMetric[]): boolean {
     return this.#custom.observe(values);
+  }
+
+  /** How the handler's process is; undefined where nothing tells. */
+  runtime(vitals: HandlerVitals | undefined): void {
+    this.#runtime.set(vitals);
   }
 
   /** Everything in the text format of Prometheus. */

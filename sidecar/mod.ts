@@ -17,6 +17,7 @@ export {
   type HandlerMetric,
   type HandlerSink,
   HandlerTimeout,
+  type HandlerVitals,
   InvalidAnswer,
   socketHandler,
   type SocketHandlerOptions,

@@ -12,6 +12,7 @@ import {
   decideBefore,
   decideCrash,
   decideFailure,
+  decideInterrupted,
   decideMalformed,
   limitOf,
   type Moment,
@@ -45,6 +46,8 @@ const LONGEST_PAUSE_MS = 2_000;
 interface Call {
   readonly job: Job & { readonly input: Envelope };
   readonly controller: AbortController;
+  /** In milliseconds since 1970. */
+  readonly startedAt: number;
   /** The handler really began. */
   started: boolean;
   /** Somebody asked for its end. */
@@ -334,6 +337,7 @@ export class Pump {
     const call: Call = {
       job,
       controller,
+      startedAt,
       started: false,
       cancelled: false,
       abandoned: false,
@@ -446,6 +450,13 @@ export class Pump {
     this.#over(job);
   }
 
+  /** Counts a call that nobody waits for any more as the attempt that it was. */
+  async #interrupt({ job, startedAt }: Call): Promise<void> {
+    const moment = { now: this.o.now(), startedAt, random: this.o.random };
+    await this.o.finisher.finish(job, decideInterrupted(job.input, this.o.rules, moment), moment);
+    this.#over(job);
+  }
+
   async #releaseWaiting(): Promise<void> {
     await Promise.all(this.#waiting.splice(0).map((job) => this.#release(job)));
   }
@@ -461,12 +472,12 @@ export class Pump {
     while (!condition()) await new Promise<void>((resolve) => this.#changed = resolve);
   }
 
-  /** The grace is over: what still runs is nobody's any more, and is delivered again. */
+  /** The grace is over: what still runs is nobody's any more, and returns to the queue. */
   async #letGo(): Promise<void> {
     const released = [...this.#calls].map((call) => {
       call.abandoned = true;
       call.controller.abort("the sidecar is stopping");
-      return this.#release(call.job);
+      return call.started ? this.#interrupt(call) : this.#release(call.job);
     });
     this.#calls.clear();
     await Promise.all([...released, this.#releaseWaiting()]);

@@ -135,7 +135,7 @@ class RunningSidecar implements Sidecar {
     this.#pump = new Pump({
       ...common,
       handler,
-      createQueue: settings.queueAutoCreate,
+      createQueue: settings.queueAutoCreate && settings.queueName === undefined,
       concurrency: running,
       readyWithinMs: settings.runtimeReadyTimeout,
       prefetch: new Prefetch(running, settings.prefetch),
@@ -160,8 +160,9 @@ class RunningSidecar implements Sidecar {
     };
   }
 
-  metricsText(): Promise<string> {
-    return this.#metrics.text();
+  async metricsText(): Promise<string> {
+    this.#metrics.runtime(await this.options.handler.vitals?.());
+    return await this.#metrics.text();
   }
 
   async drain(graceMs: number = this.options.settings.shutdownGrace): Promise<void> {

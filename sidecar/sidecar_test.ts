@@ -439,7 +439,7 @@ Deno.test("Sidecar.drain() finishes what runs and gives back what waits", async 
   assert.deepEqual((await stage.take("prep", 1)).map(({ json }) => json.id), ["e-2"]);
 });
 
-Deno.test("Sidecar.drain() lets go of a call that outlasts the grace", async () => {
+Deno.test("Sidecar.drain() returns a call that outlasts the grace to the queue, counted as an attempt", async () => {
   await using stage = await Stage.open();
   const handler = new Puppet();
   const sidecar = stage.start({ handler });
@@ -447,7 +447,9 @@ Deno.test("Sidecar.drain() lets go of a call that outlasts the grace", async () 
   await handler.reached(1);
   await sidecar.drain(10);
   assert.equal(handler.calls[0]!.call.signal.aborted, true);
-  assert.equal((await stage.take("prep", 1))[0]!.json.id, "e-1");
+  const { id, status } = (await stage.takeOne("prep")).json;
+  assert.deepEqual([id, status.attempt], ["e-1", 2]);
+  assert.match(stage.lines.find(({ level }) => level === "warn").reason, /ASYA_SHUTDOWN_GRACE/);
   handler.answer(0); // too late: nothing follows from it
   assert.equal(await stage.count("infer"), 0);
 });

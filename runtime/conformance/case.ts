@@ -19,6 +19,8 @@ export const CAPABILITIES = [
   "streaming",
   "metrics",
   "batching",
+  "out of memory",
+  "crash",
   "drain",
   "readiness",
   "bad input",

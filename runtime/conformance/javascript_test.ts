@@ -21,5 +21,7 @@ Deno.test("asya_runtime.mjs on Deno conforms to PROTOCOL.md where Deno could dif
     "payload fidelity",
     "cancel",
     "streaming",
+    "out of memory",
+    "crash",
   ]);
 });

@@ -5,6 +5,7 @@ import { ERRORS, ERRORS1, FANOUT } from "./cases/answers.ts";
 import { BAD_INPUT } from "./cases/bad_input.ts";
 import { CANCEL } from "./cases/cancel.ts";
 import { CONCURRENCY } from "./cases/concurrency.ts";
+import { CRASH, CRASH_LIFE, MEMORY } from "./cases/crash.ts";
 import { DRAIN } from "./cases/drain.ts";
 import { ENVELOPE } from "./cases/envelope.ts";
 import { BATCHING, METRICS, STREAMING } from "./cases/extras.ts";
@@ -32,10 +33,12 @@ export function readyCases(): readonly Case[] {
     ...STREAMING,
     ...METRICS,
     ...BATCHING,
+    ...MEMORY,
+    ...CRASH,
   ];
 }
 
 /** Cases about how a runtime starts and ends. */
 export function lifeCases(): readonly LifeCase[] {
-  return [...DRAIN, ...READINESS, ...BAD_INPUT];
+  return [...CRASH_LIFE, ...DRAIN, ...READINESS, ...BAD_INPUT];
 }

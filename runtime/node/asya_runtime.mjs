@@ -88,8 +88,6 @@ export function readSettings(env) {
     return /** @type {T} */ (parse(fallback));
   };
   /** @param {string} text */
-  const duration = (text) => parseDuration(text);
-  /** @param {string} text */
   const level = (text) => LEVELS[/** @type {keyof typeof LEVELS} */ (text.toUpperCase())];
   /** @param {string} text */
   const mode = (text) => ({ payload: false, envelope: true })[text.toLowerCase()];
@@ -109,9 +107,9 @@ export function readSettings(env) {
     logLevel: read("ASYA_LOG_LEVEL", "INFO", level, "DEBUG, INFO, WARNING or ERROR"),
     concurrency: read("ASYA_CONCURRENCY", "1", parseCount, "a number above 0"),
     batchSize: read("ASYA_BATCH_SIZE", "1", parseCount, "a number above 0"),
-    batchWait: read("ASYA_BATCH_WAIT", "10ms", duration, "a duration like 10ms"),
-    shutdownGrace: read("ASYA_SHUTDOWN_GRACE", "30s", duration, "a duration like 30s"),
-    cancelGrace: read("ASYA_CANCEL_GRACE", "5s", duration, "a duration like 5s"),
+    batchWait: read("ASYA_BATCH_WAIT", "10ms", parseDuration, "a duration like 10ms"),
+    shutdownGrace: read("ASYA_SHUTDOWN_GRACE", "30s", parseDuration, "a duration like 30s"),
+    cancelGrace: read("ASYA_CANCEL_GRACE", "5s", parseDuration, "a duration like 5s"),
   };
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return settings;
@@ -581,9 +579,19 @@ function member(owner, name, where) {
   for (const holder of [owner, owner?.default]) {
     if (holder !== undefined && holder !== null && name in Object(holder)) return holder[name];
   }
-  const known = Object.keys(Object(owner)).sort().slice(0, 20).join(", ");
+  const known = namesIn(Object(owner)).sort().slice(0, 20).join(", ");
   const what = name === "default" ? "default export" : name;
   throw new LoadError(`there is no ${what} in ${where}; it has: ${known || "nothing"}`);
+}
+
+/** What an object has, and its class. @param {object} owner */
+function namesIn(owner) {
+  const names = Object.keys(owner);
+  const above = Object.getPrototypeOf(owner);
+  if (above === null || Object.getPrototypeOf(above) === null || above === Function.prototype) {
+    return names;
+  }
+  return [...names, ...Object.getOwnPropertyNames(above).filter((name) => name !== "constructor")];
 }
 
 /** @param {unknown} value */
@@ -1580,8 +1588,9 @@ class Server {
   /** @param {Connection} connection */
   #control(connection) {
     for (let frame = connection.frame(); frame; frame = connection.frame()) {
-      if (frame.kind === PING) void connection.send(pack(PONG, frame.call, "{}"));
-      else if (frame.kind === DRAIN) this.drain("DRAIN");
+      if (frame.kind === PING) {
+        void connection.send(pack(PONG, frame.call, JSON.stringify(this.#vitals())));
+      } else if (frame.kind === DRAIN) this.drain("DRAIN");
       else if (frame.kind === CANCEL && frame.call !== 0) this.#cancel(frame.call);
     }
   }
@@ -1592,13 +1601,21 @@ class Server {
     this.#tick();
   }
 
-  /** @type {Set<{call: Call}>} calls that run or wait for their turn */
+  /** How the process is: bytes, milliseconds, counts. */
+  #vitals() {
+    const now = performance.now();
+    const ages = [...this.#busy].map(({ arrived }) => Math.floor(now - arrived));
+    const rss = process.memoryUsage().rss;
+    return { rss, calls: ages.length, oldest_call_ms: Math.max(0, ...ages) };
+  }
+
+  /** @type {Set<{call: Call, arrived: number}>} calls that run or wait for their turn */
   #busy = new Set();
 
   /** @param {Connection} connection @param {Call} call */
   async #serve(connection, call) {
     connection.busy = true;
-    const entry = { call };
+    const entry = { call, arrived: performance.now() };
     this.#busy.add(entry);
     try {
       const parts = await this.#perform(call);

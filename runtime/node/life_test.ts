@@ -19,6 +19,22 @@ testEach("a cancel aborts the signal, and the connection goes on", async (engine
   assert.equal((await peer.call(6, '{"ms":1}')).at(-1)!.type, 0x84);
 });
 
+testEach("PONG tells memory, calls, and the age of the oldest", async (engine) => {
+  await using running = await start(engine, "wait");
+  const peer = await running.welcomed(), control = await running.welcomed("control");
+  const vitals = async () => {
+    control.write(frame(5, 1, {}));
+    return (await control.next())!.head as Record<string, number>;
+  };
+  const idle = await vitals();
+  assert.deepEqual([idle.calls, idle.oldest_call_ms], [0, 0]);
+  assert.ok(idle.rss! > 1e7, String(idle.rss));
+  const answer = peer.call(6, '{"ms":60000}');
+  await until(async () => (await vitals()).oldest_call_ms! >= 20, "a call of 20 ms");
+  assert.equal((await vitals()).calls, 1);
+  await control.cancel(6, answer);
+});
+
 testEach("a cancelled call that waits for its turn is answered at once", async (engine) => {
   await using running = await start(engine, "deaf");
   const [first, second] = [await running.welcomed(), await running.welcomed()];

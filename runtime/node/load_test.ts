@@ -31,7 +31,7 @@ Deno.test("loadHandler() says what a handler lacks", async () => {
       ["./handlers.mjs:ecko", /^there is no ecko in .*handlers\.mjs; it has: .*echo/],
       ["./handlers.mjs:number", /^number in .* is not a function$/],
       ["./handlers.mjs:Counter", /^Counter in .* is a class: name its method too$/],
-      ["./handlers.mjs:Counter.nest", /^there is no nest in Counter in /],
+      ["./handlers.mjs:Counter.nest", /^there is no nest in Counter in .*; it has: .*next/],
       ["./handlers.mjs:Needy.next", /^class Needy in .* needs 2 arguments to be built/],
       ["./handlers.mjs:a.b.c", /names too much/],
     ] as const

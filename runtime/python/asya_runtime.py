@@ -490,7 +490,8 @@ def load_handler(name: str) -> Handler:
         where = f"class {rest[0]} of {where}"
         owner = _build(owner, where)
     elif len(rest) != 1:
-        raise LoadError(f"{where} is a module: expected module.function or module.Class.method")
+        what = f"{'.'.join(rest)} in {where} names too much" if rest else f"{where} is a module"
+        raise LoadError(f"{what}: expected module.function or module.Class.method")
     handler = _attribute(owner, rest[-1], where)
     if inspect.isclass(handler):
         raise LoadError(f"{rest[-1]} in {where} is a class: name its method too")
@@ -499,10 +500,14 @@ def load_handler(name: str) -> Handler:
     more = ", ".join(_needed(handler)[1:])
     if more:
         raise LoadError(f"{rest[-1]} in {where} gets one argument: give {more} a default")
+    if not _takes_argument(handler):
+        raise LoadError(f"{rest[-1]} in {where} takes no argument: it gets the payload")
     return handler  # type: ignore[no-any-return]
 
 
 def _import_longest(parts: list[str]) -> Any:
+    if "" in parts:
+        raise LoadError("that is no name: expected module.function or module.Class.method")
     for size in range(len(parts), 0, -1):
         name = ".".join(parts[:size])
         try:
@@ -532,14 +537,24 @@ def _build(kind: Any, where: str) -> Any:
     return kind()
 
 
+def _parameters(function: Any) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    except ValueError:  # written in C
+        return None
+
+
 def _needed(function: Any) -> list[str]:
     """The parameters that have no default."""
-    try:
-        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
-    except ValueError:  # written in C
-        return []
     optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in optional]
+    known = _parameters(function) or []
+    return [p.name for p in known if p.default is p.empty and p.kind not in optional]
+
+
+def _takes_argument(function: Any) -> bool:
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    known = _parameters(function)
+    return known is None or any(p.kind not in by_name for p in known)
 
 
 def is_async(handler: Handler) -> bool:
@@ -1870,7 +1885,6 @@ class Runtime:
             "oldest_call_ms": max(
                 (int(1000 * (now - c.arrived)) for c in list(self.calls)), default=0
             ),
-            "gc_collections": gc.get_stats()[2]["collections"],
         }
         with contextlib.suppress(OSError):  # Linux has it
             with open("/proc/self/statm", "rb") as file:

@@ -677,6 +677,7 @@ class Life(unittest.TestCase):
             def run(self, payload): pass
         def process(payload): pass
         def both(payload, other, size=1): pass
+        def neither(*, size=1): pass
         """
         table = {
             "handlers.proces": "has no 'proces'; it has: .*process",
@@ -685,7 +686,10 @@ class Life(unittest.TestCase):
             "handlers.Worker.go": "needs arguments to be built: give path a default",
             "handlers.Broken.run": "OSError: no model file",
             "handlers.both": "both in module .* gets one argument: give other a default",
+            "handlers.neither": "neither in module .* takes no argument: it gets the payload",
             "handlers": "is a module: expected module.function",
+            "handlers.a.b.c": "a.b.c in module .* names too much: expected module.function",
+            "./handlers.py": "that is no name: expected module.function",
             "missing.process": "there is no module 'missing' in .*: set PYTHONPATH",
             "handlers..process": "ASYA_HANDLER='handlers..process'",
         }

@@ -40,6 +40,22 @@ export interface HandlerAnswer {
   readonly metrics?: readonly HandlerMetric[];
 }
 
+/** How a handler's process is, as far as it tells. */
+export interface HandlerVitals {
+  /** Milliseconds since it was asked and did not answer; 0 when it answered. */
+  readonly silentMs: number;
+  /** Resident memory in bytes. */
+  readonly residentBytes?: number | undefined;
+  /** Threads of the process that its language knows of. */
+  readonly threads?: number | undefined;
+  /** Calls that run or wait for their turn. */
+  readonly calls?: number | undefined;
+  /** Age of the oldest of them, in milliseconds; 0 without one. */
+  readonly oldestCallMs?: number | undefined;
+  /** How long an event loop has not come round, in milliseconds. */
+  readonly loopBlockedMs?: number | undefined;
+}
+
 /** A handler behind the sidecar. */
 export interface Handler {
   /**
@@ -56,6 +72,8 @@ export interface Handler {
   readonly concurrency: number;
   /** Why the handler cannot take calls now, for `/health/ready`; absent when it can. */
   readonly trouble?: string | undefined;
+  /** How the process behind it is, asked now, for the metrics; absent where there is no process. */
+  vitals?(): Promise<HandlerVitals | undefined>;
   /** Fails the calls that run with {@linkcode HandlerGone} and lets go of everything. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export {
   type HandlerMetric,
   type HandlerSink,
   HandlerTimeout,
+  type HandlerVitals,
   InvalidAnswer,
 } from "./handler.ts";
 export { functionHandler, type HandlerFunction } from "./function.ts";

@@ -20,6 +20,7 @@ type request struct {
 	N, Bytes, Ms int
 	Tokens       float64
 	Message, Do  string
+	Crash        bool
 }
 
 func conformanceHandler(name string) (Handler, error) {
@@ -30,6 +31,7 @@ func conformanceHandler(name string) (Handler, error) {
 		return nil, errors.New("no such model")
 	}
 	handlers := map[string]func(context.Context, *Call, request) error{
+		"crash":    crash,
 		"echo":     echo,
 		"fan":      fan,
 		"big":      big,
@@ -70,6 +72,13 @@ func conformanceHandler(name string) (Handler, error) {
 func echo(_ context.Context, call *Call, _ request) error {
 	call.Answer(call.Payload)
 	return nil
+}
+
+func crash(ctx context.Context, call *Call, asked request) error {
+	if asked.Crash {
+		os.Exit(9)
+	}
+	return echo(ctx, call, asked)
 }
 
 func fan(_ context.Context, call *Call, asked request) error {

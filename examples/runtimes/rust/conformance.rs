@@ -45,6 +45,10 @@ pub fn handler(name: &str) -> Result<Handler, String> {
             println!("a line\n\u{4e16} \0\0\0\u{c}\u{84}\0\0\0");
             echo(call)
         },
+        "crash" => |call| match json::member(call.payload, "crash") {
+            Some(_) => std::process::exit(9),
+            None => echo(call),
+        },
         "nap" => nap,
         "wait" => |call| {
             let ms = count(call, "ms");

@@ -23,6 +23,8 @@ export async function works(scene: Scene, payload = '{"works":1}'): Promise<void
   expectSame(await caller.one(payload), payload, "an echo of");
 }
 
+const VITALS = ["rss", "threads", "calls", "oldest_call_ms", "loop_blocked_ms"];
+
 function starts(name: string, run: Case["run"]): Case {
   return { capability: "version 2", name, setup, run };
 }
@@ -61,6 +63,14 @@ export const NEGOTIATION: readonly Case[] = [
       }
     },
   ),
+  starts("tells its vitals in PONG as numbers from 0 on, as far as it does", async (scene) => {
+    const { peer } = await scene.control();
+    await peer.write(packFrame(TYPE.PING, 1));
+    const { head, headText } = await peer.frameOf("PONG");
+    const told = VITALS.map((name) => head[name]).filter((value) => value !== undefined);
+    const numbers = told.every((value) => typeof value === "number" && value >= 0);
+    expect(numbers, `${VITALS.join(", ")} as numbers, where they are`, headText);
+  }),
   starts("answers PING while a call runs", async (scene) => {
     const caller = await scene.caller();
     const control = await scene.control();

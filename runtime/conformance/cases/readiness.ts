@@ -26,9 +26,11 @@ async function echoes(subject: Subject, scene: LifeScene): Promise<void> {
   expectSame(await caller.one('"ready"'), '"ready"', "an echo of");
 }
 
-async function inode(path: string): Promise<number | undefined> {
+/** Which file a path leads to: the number of a removed one may be given to the next. */
+async function identity(path: string): Promise<string | undefined> {
   try {
-    return (await Deno.lstat(path)).ino ?? undefined;
+    const { ino, mtime } = await Deno.lstat(path);
+    return `${ino} ${mtime?.getTime()}`;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -151,10 +153,10 @@ export const READINESS: readonly LifeCase[] = [
     try {
       const first = await scene.start({}, folder);
       await first.isReady();
-      const before = await inode(join(folder, "runtime-ready"));
+      const before = await identity(join(folder, "runtime-ready"));
       const second = await scene.start({}, folder);
       await until(async () => {
-        const now = await inode(join(folder, "runtime-ready"));
+        const now = await identity(join(folder, "runtime-ready"));
         return second.exited || (now !== undefined && now !== before) || undefined;
       }, "the second to leave, or to take over");
       if (second.exited) {
@@ -195,7 +197,7 @@ export const READINESS: readonly LifeCase[] = [
     try {
       const inner = join(folder, "a", "b");
       const subject = await scene.start({ ASYA_SOCKET_DIR: inner }, folder);
-      await until(async () => await inode(join(inner, "runtime-ready")), "runtime-ready");
+      await until(async () => await identity(join(inner, "runtime-ready")), "runtime-ready");
       await echoes(subject, scene);
       subject.signal("SIGTERM");
       await subject.exit("an exit");

@@ -21,6 +21,15 @@ export function fail({ message }) {
   throw new RangeError(message);
 }
 
+export function crash(payload) {
+  if (payload.crash) process.kill(process.pid, "SIGKILL"); // exit() ends no more than the call
+  return payload;
+}
+
+export function hoard(payload) {
+  return payload.hoard ? new ArrayBuffer(2 ** 50) : payload; // no address space holds it
+}
+
 export function noisy(payload) {
   console.log("a line\n\ud800 and \u4e16");
   writeSync(1, new Uint8Array([0xff, 0xfe, 0, 0, 0, 12, 0x84, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]));

@@ -51,6 +51,29 @@ def noisy(payload):
     return payload
 
 
+def crash(payload):
+    if "crash" in payload:
+        os._exit(9)
+    return payload
+
+
+def hoard(payload):
+    if "hoard" not in payload:
+        return payload
+    import resource  # only Unix has it
+
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), limits[1]))
+    try:
+        kept = []
+        while True:
+            kept.append(bytearray(1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
 def nap(payload):
     global running, most
     with lock:

@@ -1,12 +1,13 @@
 /** One version 2 connection: the opening exchange, then at most one call at a time. */
 
-import { HandlerGone, InvalidAnswer } from "../handler.ts";
+import { HandlerGone, type HandlerVitals, InvalidAnswer } from "../handler.ts";
 import type { Exchange } from "./exchange.ts";
+import { Pulse } from "./pulse.ts";
 import { FrameReader } from "./reader.ts";
 import { closeQuietly, connect, messageOf, writeAll } from "./stream.ts";
 import { packFrame, parseHead, PREAMBLE, TYPE, type WireFrame } from "./wire.ts";
 
-/** A runtime that says nothing for this long while a connection opens is not a version 2 runtime. */
+/** A ready runtime that says nothing for this long while a connection opens does not speak version 2. */
 const SILENCE_MS = 5_000;
 
 /** What the runtime says about itself. */
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
   readonly maxFrameBytes: number;
   /** Gives up while the runtime is still loading. */
   readonly signal: AbortSignal;
+  /** Longest silence while it opens, in milliseconds; default 5,000. */
+  readonly silenceMs?: number;
   /** The runtime is loading, in its own words. */
   readonly onLoading: (message: string) => void;
   /** The connection ended, and not by {@linkcode Connection.close}: why, and in which call. */
@@ -32,10 +35,12 @@ export interface ConnectionOptions {
 
 const encoder = new TextEncoder();
 const NO_BODY = new Uint8Array();
+const EMPTY_HEAD = encoder.encode("{}");
 
 /** An open connection. It reads all the time, so that the end of the runtime is seen at once. */
 export class Connection {
   #exchange: Exchange | undefined;
+  #pulse: Pulse | undefined;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -48,10 +53,11 @@ export class Connection {
   /** @throws HandlerGone | InvalidAnswer | HandlerError when it does not come to a WELCOME */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const { path, actor, role, maxFrameBytes, signal, onLoading, onEnd } = options;
+    const { silenceMs = SILENCE_MS } = options;
     const conn = await connect(path);
     const stop = () => closeQuietly(conn);
     signal.addEventListener("abort", stop, { once: true });
-    let timer = setTimeout(stop, SILENCE_MS);
+    let timer = setTimeout(stop, silenceMs);
     try {
       signal.throwIfAborted();
       const hello = encoder.encode(JSON.stringify({ max_frame: maxFrameBytes, actor, role }));
@@ -68,7 +74,7 @@ export class Connection {
         if (frame.type !== TYPE.LOADING) continue;
         onLoading(`loading: ${String(parseHead(frame.head).message ?? "").slice(0, 200)}`);
         clearTimeout(timer);
-        timer = setTimeout(stop, SILENCE_MS);
+        timer = setTimeout(stop, silenceMs);
       }
     } catch (error) {
       closeQuietly(conn);
@@ -92,6 +98,14 @@ export class Connection {
   cancel(call: number, reason: string): void {
     const head = encoder.encode(JSON.stringify({ reason: reason.slice(0, 1000) }));
     this.#writing = this.#writing.then(() => this.#write(TYPE.CANCEL, call, head, NO_BODY));
+  }
+
+  /** Asks how the runtime is, on a connection that carries no calls. */
+  vitals(): Promise<HandlerVitals> {
+    this.#pulse ??= new Pulse((call) => {
+      this.#writing = this.#writing.then(() => this.#write(TYPE.PING, call, EMPTY_HEAD, NO_BODY));
+    });
+    return this.#pulse.vitals();
   }
 
   /** Ends it from our side; a call on it fails with `error`. */
@@ -136,6 +150,7 @@ export class Connection {
   }
 
   #dispatch(frame: WireFrame): void {
+    if (frame.type === TYPE.PONG) this.#pulse?.accept(frame.call, parseHead(frame.head));
     if (frame.type < TYPE.FRAME || frame.type > TYPE.ERROR) return;
     if (frame.type === TYPE.ERROR && frame.call === 0) throw refused(frame);
     const exchange = this.#exchange;

@@ -1,6 +1,6 @@
 /** One life of a runtime process, as far as its socket shows it. */
 
-import type { HandlerAnswer, HandlerCall, HandlerSink } from "../handler.ts";
+import type { HandlerAnswer, HandlerCall, HandlerSink, HandlerVitals } from "../handler.ts";
 
 /** What both versions need to know. */
 export interface SessionOptions {
@@ -35,5 +35,7 @@ export interface Session {
   usable(): Promise<void>;
   /** As `Handler.handle`. */
   call(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer>;
+  /** As `Handler.vitals`; undefined where the runtime cannot be asked. */
+  vitals(): Promise<HandlerVitals | undefined>;
   close(): void;
 }

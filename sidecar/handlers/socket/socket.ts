@@ -12,8 +12,10 @@ import {
   type HandlerCall,
   HandlerGone,
   type HandlerSink,
+  type HandlerVitals,
 } from "../handler.ts";
 import { unlessAborted } from "../limit.ts";
+import { Ear } from "./ear.ts";
 import { readVersion, READY_FILE } from "./ready_file.ts";
 import type { Session } from "./session.ts";
 import { messageOf } from "./stream.ts";
@@ -71,6 +73,10 @@ class SocketHandler implements Handler {
     return this.#session === undefined ? this.#trouble : this.#session.trouble;
   }
 
+  async vitals(): Promise<HandlerVitals | undefined> {
+    return await this.#session?.vitals();
+  }
+
   async ready(signal: AbortSignal): Promise<void> {
     await unlessAborted(() => this.#usable(), signal);
   }
@@ -109,7 +115,8 @@ class SocketHandler implements Handler {
     if (early > 0) await pause(early, undefined, { signal });
     const names = [basename(this.#path), READY_FILE];
     const { dir, log } = this.options;
-    const session = await untilFound(() => this.#try(), { dir, names, signal, log });
+    await using ear = new Ear({ ...this.options, path: this.#path, signal });
+    const session = await untilFound(() => this.#try(ear), { dir, names, signal, log });
     this.#foundAt = performance.now();
     this.#session = session;
     this.#concurrency = session.concurrency;
@@ -118,11 +125,15 @@ class SocketHandler implements Handler {
     return session;
   }
 
-  async #try(): Promise<Session | undefined> {
+  async #try(ear: Ear): Promise<Session | undefined> {
     const { dir, endActor = false } = this.options;
     try {
       const version = await readVersion(dir);
-      if (version === undefined) throw new HandlerGone(`waiting for ${join(dir, READY_FILE)}`);
+      if (version === undefined) {
+        ear.listen((message) => this.#trouble = message);
+        throw new HandlerGone(ear.heard ?? `waiting for ${join(dir, READY_FILE)}`);
+      }
+      await ear.close();
       return await (version === 2 ? Version2 : Version1).open({
         ...this.options,
         endActor,

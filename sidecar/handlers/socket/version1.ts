@@ -50,6 +50,10 @@ export class Version1 implements Session {
     return Promise.resolve();
   }
 
+  vitals(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async call(call: HandlerCall, sink: HandlerSink): Promise<HandlerAnswer> {
     const { maxFrameBytes, endActor } = this.options;
     const body = encodeEnvelope(call.envelope);

@@ -10,6 +10,7 @@ import {
   HandlerGone,
   type HandlerSink,
   HandlerTimeout,
+  type HandlerVitals,
 } from "../handler.ts";
 import { Alarm } from "./alarm.ts";
 import { Connection } from "./connection.ts";
@@ -96,6 +97,10 @@ export class Version2 implements Session {
       this.#slots.give();
       this.#tell();
     }
+  }
+
+  async vitals(): Promise<HandlerVitals | undefined> {
+    return await this.#control?.vitals();
   }
 
   close(): void {

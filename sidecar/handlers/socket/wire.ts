@@ -13,11 +13,13 @@ export const TYPE = {
   HELLO: 0x01,
   CALL: 0x02,
   CANCEL: 0x03,
+  PING: 0x05,
   WELCOME: 0x81,
   FRAME: 0x82,
   PARTIAL: 0x83,
   END: 0x84,
   ERROR: 0x85,
+  PONG: 0x86,
   LOADING: 0x87,
 } as const;
 
