@@ -14,9 +14,13 @@ export interface Metadata {
   readonly name: string;
   /** Default: that of the caller. */
   readonly namespace?: string;
+  /** Given by the API server. */
+  readonly uid?: string;
+  /** Counts changes of the spec; given by the API server. */
+  readonly generation?: number;
   /** Passed on to what is made for the actor. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** `asya.sh/local-path` says where the code is on a laptop. */
+  /** `asya.sh/local-path` says where the code is on a laptop; what the operator reads is in its rooms. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** Whatever else Kubernetes has. */
   readonly [other: string]: unknown;
@@ -133,67 +137,148 @@ const whole = z.int().min(0);
 const positive = z.int().min(1);
 
 const policySchema: z.ZodType<PolicySpec> = z.strictObject({
-  maxAttempts: opt(positive),
-  backoff: opt(z.enum(["constant", "linear", "exponential"])),
-  initialDelay: opt(durationText),
-  maxInterval: opt(durationText),
-  maxDuration: opt(durationText),
-  jitter: opt(z.boolean()),
-  onExhausted: opt(z.array(actorName)),
+  maxAttempts: opt(positive).describe(
+    "Most calls of the handler for one envelope, the first one included.",
+  ),
+  backoff: opt(z.enum(["constant", "linear", "exponential"])).describe(
+    "How the delay grows from attempt to attempt.",
+  ),
+  initialDelay: opt(durationText).describe("Delay before the second attempt, such as 1s."),
+  maxInterval: opt(durationText).describe("The longest delay, such as 30s."),
+  maxDuration: opt(durationText).describe(
+    "Counted from the first attempt; no attempt begins later.",
+  ),
+  jitter: opt(z.boolean()).describe(
+    "Spreads delays at random, so that failures of a moment do not come back together.",
+  ),
+  onExhausted: opt(z.array(actorName)).describe(
+    "Actors that replace the rest of the route when the attempts are used up; without it the envelope goes to error-end.",
+  ),
+});
+
+const resiliencySchema: z.ZodType<ResiliencySpec> = z.strictObject({
+  policies: opt(z.record(z.string(), policySchema)).describe(
+    "Retry policies by name. `default` holds for errors that no rule matches.",
+  ),
+  rules: opt(z.array(z.strictObject({
+    errors: z.array(z.string()).describe(
+      "Types of errors, such as ValueError or my.module.Error, or codes such as timeout_error. Subtypes match too.",
+    ),
+    policy: z.string().describe("One of the names in policies."),
+  }))).describe("Which errors follow which policy. The first rule that matches wins."),
 });
 
 const scalingSchema = z.strictObject({
-  enabled: z.boolean().default(false),
-  minReplicas: whole.default(0),
-  maxReplicas: positive.default(50),
-  pollingInterval: positive.default(10),
-  cooldownPeriod: whole.default(60),
-  queueLength: positive.default(5),
-  triggers: z.array(z.looseObject({})).default([]),
+  enabled: z.boolean().default(false).describe(
+    "Whether KEDA scales the actor on its queue; otherwise workload.replicas pods run.",
+  ),
+  minReplicas: whole.default(0).describe(
+    "Pods that always run; 0 lets the actor sleep while its queue is empty.",
+  ),
+  maxReplicas: positive.default(50).describe("Most pods."),
+  pollingInterval: positive.default(10).describe("Seconds between two looks at the queue."),
+  cooldownPeriod: whole.default(60).describe(
+    "Seconds that the queue has to be empty before the last pod goes.",
+  ),
+  queueLength: positive.default(5).describe(
+    "Messages, waiting or in work, that one pod is meant to have.",
+  ),
+  triggers: z.array(z.looseObject({})).default([]).describe(
+    "More KEDA triggers, such as cron or prometheus, passed on as they are. The queue's own is called `queue`.",
+  ),
   advanced: opt(z.strictObject({
-    formula: opt(z.string()),
-    target: opt(z.string()),
-    activationTarget: opt(z.string()),
-    metricType: opt(z.enum(["AverageValue", "Value", "Utilization"])),
-    restoreToOriginalReplicaCount: opt(z.boolean()),
-    behavior: opt(z.looseObject({})),
-  })),
+    formula: opt(z.string()).describe(
+      "KEDA's scalingModifiers.formula over the names of triggers, such as `max(queue, load)`.",
+    ),
+    target: opt(z.string()).describe("What one pod is meant to have of the formula's value."),
+    activationTarget: opt(z.string()).describe(
+      "The formula's value above which the actor wakes up.",
+    ),
+    metricType: opt(z.enum(["AverageValue", "Value", "Utilization"])).describe(
+      "How the formula's value is compared with the target.",
+    ),
+    restoreToOriginalReplicaCount: opt(z.boolean()).describe(
+      "Whether deleting the ScaledObject brings the pods back that ran before it.",
+    ),
+    behavior: opt(z.looseObject({})).describe(
+      "The HorizontalPodAutoscaler's behavior, instead of Asya's: up at once, down by one pod a minute.",
+    ),
+  })).describe("KEDA's own settings."),
 });
 
 const kind = z.enum(["Deployment", "StatefulSet"]);
 
 const workloadSchema = z.strictObject({
-  kind: opt(kind),
-  type: opt(kind),
-  replicas: whole.default(1),
-  pythonExecutable: z.string().default("python3"),
-  template: opt(podTemplateSchema),
-}).transform(({ type, ...rest }) => ({ ...rest, kind: rest.kind ?? type ?? "Deployment" }));
+  kind: opt(kind).describe("Deployment (the default) or StatefulSet."),
+  type: opt(kind).describe("Older name of kind."),
+  replicas: whole.default(1).describe("Pods while scaling is off."),
+  pythonExecutable: z.string().default("python3").describe(
+    "The Python in the image of asya-runtime that runs the handler.",
+  ),
+  template: opt(podTemplateSchema).describe(
+    "The pods: exactly one container is called asya-runtime, has the handler in its image and no command. Asya adds the sidecar.",
+  ),
+}).transform(({ type, ...rest }) => ({
+  ...rest,
+  kind: rest.kind ?? type ?? "Deployment",
+}));
+
+const sidecarSchema = z.strictObject({
+  image: opt(z.string()).describe("Default: the operator's."),
+  imagePullPolicy: opt(z.enum(["Always", "IfNotPresent", "Never"])).describe(
+    "Default: the operator's.",
+  ),
+  resources: opt(z.looseObject({})).describe(
+    "Kubernetes resources of the sidecar; default: the operator's.",
+  ),
+  env: z.array(envVarSchema).default([]).describe(
+    "Settings of the sidecar, such as ASYA_LOG_LEVEL; they win over Asya's own.",
+  ),
+});
+
+const timeoutSchema = z.strictObject({
+  processing: positive.default(300).describe("Seconds that one call of the handler may take."),
+  gracefulShutdown: whole.default(30).describe(
+    "Seconds that a pod has to end in beside the processing time.",
+  ),
+});
+
+const batchSchema = z.strictObject({
+  size: positive.default(1).describe("Most calls that are handed to the handler as one list."),
+  wait: durationText.default("10ms").describe(
+    "How long the first call waits for more, such as 10ms.",
+  ),
+});
 
 const specSchema: z.ZodType<AsyncActorSpec> = z.strictObject({
-  transport: z.string(),
-  queueName: opt(z.string()),
-  sidecar: z.strictObject({
-    image: opt(z.string()),
-    imagePullPolicy: opt(z.enum(["Always", "IfNotPresent", "Never"])),
-    resources: opt(z.looseObject({})),
-    env: z.array(envVarSchema).default([]),
-  }).prefault({}),
-  timeout: z.strictObject({
-    processing: positive.default(300),
-    gracefulShutdown: whole.default(30),
-  }).prefault({}),
-  concurrency: positive.default(1),
-  batch: z.strictObject({ size: positive.default(1), wait: durationText.default("10ms") }).prefault(
-    {},
+  transport: z.string().describe(
+    "Name of a transport in the operator's settings, such as rabbitmq or sqs.",
   ),
-  resiliency: opt(z.strictObject({
-    policies: opt(z.record(z.string(), policySchema)),
-    rules: opt(z.array(z.strictObject({ errors: z.array(z.string()), policy: z.string() }))),
-  })),
-  scaling: scalingSchema.prefault({}),
-  workload: workloadSchema.prefault({}),
-  handler: opt(handlerSchema),
+  queueName: opt(z.string()).describe(
+    "An existing queue, used as it is, never created or deleted. Default: asya-NAME, made by the operator.",
+  ),
+  sidecar: sidecarSchema.prefault({}).describe(
+    "The container asya-sidecar, which Asya adds: it takes envelopes off the queue, calls the handler and sends on.",
+  ),
+  timeout: timeoutSchema.prefault({}).describe(
+    "Time limits in seconds. terminationGracePeriodSeconds of the pods is their sum.",
+  ),
+  concurrency: positive.default(1).describe(
+    "Calls of the handler at once in one pod, where the runtime takes as many.",
+  ),
+  batch: batchSchema.prefault({}).describe(
+    "Calls that the runtime collects for a handler that works on lists.",
+  ),
+  resiliency: opt(resiliencySchema).describe(
+    "How failed calls are tried again. Without it errors of the handler go to error-end at once.",
+  ),
+  scaling: scalingSchema.prefault({}).describe(
+    "Autoscaling on the queue's length with KEDA, from 0 to N.",
+  ),
+  workload: workloadSchema.prefault({}).describe("The pods."),
+  handler: opt(handlerSchema).describe(
+    "Instead of workload.template: a WASM plugin inside the sidecar, or a Python function.",
+  ),
 });
 
 /** {@linkcode AsyncActor}. Rules across fields are in `rules.ts`: they hold however much else is wrong. */
@@ -203,10 +288,14 @@ export const asyncActorSchema: z.ZodType<AsyncActor> = z.strictObject({
   metadata: z.looseObject({
     name: actorName,
     namespace: opt(z.string()),
+    uid: opt(z.string()),
+    generation: opt(z.int()),
     labels: opt(z.record(z.string(), z.string())),
     annotations: opt(z.record(z.string(), z.string())),
   }),
-  spec: specSchema,
+  spec: specSchema.describe("What the actor is to be."),
   // Written by the operator; present when somebody saved a live object.
   status: opt(z.unknown()),
-});
+}).describe(
+  "An actor: a queue and a handler. Asya runs the handler in pods that a sidecar feeds from the queue.",
+);

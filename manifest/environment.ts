@@ -4,11 +4,9 @@
  */
 
 import type { AsyncActor } from "./actor.ts";
+import { END_ACTORS } from "./end_actors.ts";
 import type { WasmHandler } from "./handler.ts";
-import type { Container, EnvVar } from "./pod.ts";
-
-/** The end actors: they never send on. */
-const END_ACTORS = ["happy-end", "error-end"];
+import type { Container, EnvVar, EnvVarSource } from "./pod.ts";
 
 /** Later entries win, as in a container. The place of the first one is kept. */
 function merged(...lists: readonly (readonly EnvVar[])[]): EnvVar[] {
@@ -17,10 +15,16 @@ function merged(...lists: readonly (readonly EnvVar[])[]): EnvVar[] {
   return [...byName.values()];
 }
 
-function plain(values: Readonly<Record<string, string | number | undefined>>): EnvVar[] {
-  return Object.entries(values).flatMap(([name, value]) =>
-    value === undefined ? [] : [{ name, value: String(value) }]
-  );
+/** Values by the variable's name; an object says where the value comes from. */
+export type GivenVariables = Readonly<Record<string, string | EnvVarSource>>;
+
+function plain(
+  values: Readonly<Record<string, string | number | EnvVarSource | undefined>>,
+): EnvVar[] {
+  return Object.entries(values).flatMap(([name, value]): EnvVar[] => {
+    if (value === undefined) return [];
+    return [typeof value === "object" ? { name, valueFrom: value } : { name, value: `${value}` }];
+  });
 }
 
 /** The container that holds the user's handler; undefined for the short forms. */
@@ -49,7 +53,7 @@ function concurrency({ spec }: AsyncActor): number {
  */
 export function runtimeEnvironment(
   actor: AsyncActor,
-  given: Readonly<Record<string, string>>,
+  given: GivenVariables,
 ): EnvVar[] {
   const { batch, timeout, handler } = actor.spec;
   const ours = plain({
@@ -89,7 +93,7 @@ const CALLS_PER_WORKER = 32;
  */
 export function sidecarEnvironment(
   actor: AsyncActor,
-  given: Readonly<Record<string, string>>,
+  given: GivenVariables,
 ): EnvVar[] {
   const { name } = actor.metadata;
   const { timeout, resiliency, sidecar, handler } = actor.spec;

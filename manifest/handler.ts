@@ -1,7 +1,7 @@
 /** The short forms of a handler: a WASM module inside the sidecar, or a Python function in an image. */
 
 import { z } from "zod";
-import { grammar, limitText, sizeText } from "./text.ts";
+import { grammar, limitText, sizeText, stateText } from "./text.ts";
 
 /** Where a WASM module comes from; exactly one member (`url` with `sha256`). */
 export interface ModuleSource {
@@ -62,36 +62,58 @@ export interface HandlerSpec {
 }
 
 const opt = z.exactOptional;
-const mode = z.enum(["payload", "envelope"]).default("payload");
+const mode = z.enum(["payload", "envelope"]).default("payload").describe(
+  "What the handler is given and returns: payloads, or whole envelopes.",
+);
 
 const moduleSchema = z.strictObject({
-  configMap: opt(z.strictObject({ name: z.string(), key: z.string() })),
+  configMap: opt(z.strictObject({
+    name: z.string().describe("The ConfigMap, in the actor's namespace."),
+    key: z.string().describe("Its key, under binaryData."),
+  })).describe("A key of a ConfigMap, up to 1 MiB. A change is picked up without a restart."),
   url: opt(grammar(
     (text) => URL.parse(text)?.protocol === "https:",
     "is no https URL",
     "write a URL that starts with https://",
-  )),
+  )).describe("An https URL; needs sha256."),
   sha256: opt(grammar(
     (text) => /^[0-9a-f]{64}$/i.test(text),
     "is no SHA-256",
     "write 64 hexadecimal digits",
-  )),
-  image: opt(z.string()),
-  volume: opt(z.strictObject({ name: z.string(), path: z.string() })),
-  file: opt(z.string()),
+  )).describe("Hex digest that the module must have."),
+  image: opt(z.string()).describe(
+    "An OCI artifact, such as registry.example.com/plugins/upper:1.2.",
+  ),
+  volume: opt(z.strictObject({
+    name: z.string().describe("The PersistentVolumeClaim, in the actor's namespace."),
+    path: z.string().describe("The module's file in it."),
+  })).describe("A file in a volume."),
+  file: opt(z.string()).describe(
+    "A file beside the manifest; for a laptop, and for `asya deploy`, which packs it. Not for a cluster.",
+  ),
 });
 
 const wasmSchema = z.strictObject({
-  module: moduleSchema,
-  function: z.string().default("handle"),
+  module: moduleSchema.describe(
+    "Where the module is: exactly one of configMap, url, image, volume.",
+  ),
+  function: z.string().default("handle").describe(
+    "The exported function that handles one envelope.",
+  ),
   mode,
-  memory: sizeText.default("64Mi"),
-  timeout: limitText.default("1s"),
-  level: z.enum(["worker", "inline"]).default("worker"),
-  workers: z.int().min(1).default(1),
-  allowedHosts: z.array(z.string()).default([]),
-  state: sizeText.default("0"),
-  config: z.looseObject({}).default({}),
+  memory: sizeText.default("64Mi").describe("Memory that the module may use, such as 64Mi."),
+  timeout: limitText.default("1s").describe("How long one call may take, such as 1s."),
+  level: z.enum(["worker", "inline"]).default("worker").describe(
+    "Where the module runs: in threads of its own, or in the sidecar's, for short trusted calls.",
+  ),
+  workers: z.int().min(1).default(1).describe("Instances, one call at a time each."),
+  allowedHosts: z.array(z.string()).default([]).describe(
+    "Hosts that the module may call over HTTP, such as api.example.com; none unless listed.",
+  ),
+  state: stateText.default("0").describe(
+    "Memory for state that all calls share, such as 1Mi; it ends with the pod.",
+  ),
+  config: z.looseObject({}).default({}).describe("Settings that the module reads."),
 });
 
 const pythonSchema = z.strictObject({
@@ -99,13 +121,17 @@ const pythonSchema = z.strictObject({
     (text) => /^[^\W\d]\w*(\.[^\W\d]\w*)+$/.test(text),
     "is no path of a Python function",
     "write module.function or module.Class.method",
-  ),
+  ).describe("module.function or module.Class.method."),
   mode,
-  image: opt(z.string()),
+  image: opt(z.string()).describe(
+    "An image that holds Python and the module. Default: the operator's, with the code in a ConfigMap.",
+  ),
 });
 
 /** {@linkcode HandlerSpec} */
 export const handlerSchema: z.ZodType<HandlerSpec> = z.strictObject({
-  wasm: opt(wasmSchema),
-  python: opt(pythonSchema),
+  wasm: opt(wasmSchema).describe(
+    "A WASM plugin that runs in the sidecar: no other container, no access to anything that is not listed.",
+  ),
+  python: opt(pythonSchema).describe("A Python function; the short form of a template."),
 });

@@ -9,8 +9,15 @@ export {
   type ScalingSpec,
   type WorkloadSpec,
 } from "./actor.ts";
+export { type ActorJsonSchema, actorJsonSchema } from "./json_schema.ts";
 export { closest } from "./closest.ts";
-export { runtimeContainer, runtimeEnvironment, sidecarEnvironment } from "./environment.ts";
+export { END_ACTORS } from "./end_actors.ts";
+export {
+  type GivenVariables,
+  runtimeContainer,
+  runtimeEnvironment,
+  sidecarEnvironment,
+} from "./environment.ts";
 export type { HandlerSpec, ModuleSource, PythonHandler, WasmHandler } from "./handler.ts";
 export type { KeyedFiles } from "./keyed.ts";
 export {
@@ -31,5 +38,6 @@ export type {
   Volume,
   VolumeMount,
 } from "./pod.ts";
+export { readActor } from "./read.ts";
 export { ManifestError, type Problem, problemLine } from "./problem.ts";
 export { type References, type ResolvedEnvironment, resolveEnvironment } from "./resolve.ts";

@@ -17,6 +17,7 @@ import { closest } from "./closest.ts";
 import { configMapSchema, type KeyedFiles, keyedFiles, secretSchema } from "./keyed.ts";
 import { ManifestError, type Problem } from "./problem.ts";
 import { type Complaint, crossFieldComplaints, type Path } from "./rules.ts";
+import { withoutNulls } from "./without_nulls.ts";
 
 /** A YAML file as read. */
 export interface ManifestFile {
@@ -58,15 +59,6 @@ export interface Manifests {
 
 /** A larger file is not a manifest. */
 const MAX_CHARACTERS = 4 << 20;
-const MAX_DEPTH = 100;
-
-/** Fields without a value count as absent, as `kubectl apply` has it. */
-function withoutNulls(value: unknown, depth = 0): unknown {
-  if (depth > MAX_DEPTH || typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));
-  const kept = Object.entries(value).filter(([, item]) => item !== null);
-  return Object.fromEntries(kept.map(([key, item]) => [key, withoutNulls(item, depth + 1)]));
-}
 
 /** The offset of the deepest part of `path` that the document has. */
 function offsetOf(document: Document, path: Path, at: "key" | "value"): number {

@@ -158,7 +158,7 @@ export const envVarSchema: z.ZodType<EnvVar> = z.strictObject({
 
 const containerSchema: z.ZodType<Container> = lenient(
   {
-    name: z.string(),
+    name: z.string().max(63),
     image: opt(z.string()),
     command: opt(z.array(z.string())),
     args: opt(z.array(z.string())),
@@ -199,7 +199,7 @@ export const podTemplateSchema: z.ZodType<PodTemplate> = z.strictObject({
   metadata: opt(lenient({}, "name namespace labels annotations")),
   spec: lenient(
     {
-      containers: z.array(containerSchema),
+      containers: z.array(containerSchema).max(32),
       volumes: opt(z.array(volumeSchema)),
       terminationGracePeriodSeconds: opt(z.int().min(0)),
     },

@@ -4,6 +4,7 @@
  */
 
 import { closest } from "./closest.ts";
+import { END_ACTORS } from "./end_actors.ts";
 
 /** A field's place in a value: names and indexes from its root. */
 export type Path = readonly (string | number)[];
@@ -43,12 +44,17 @@ function list(value: unknown): unknown[] {
 const CONTAINERS = ["spec", "workload", "template", "spec", "containers"] as const;
 const VOLUMES = ["spec", "workload", "template", "spec", "volumes"] as const;
 
+/** The end actors are the crew's own unless they bring a handler. */
+function isEndActor(actor: unknown): boolean {
+  return END_ACTORS.some((name) => valueAt(actor, ["metadata", "name"]) === name);
+}
+
 function* containerRules(actor: unknown): Generator<Complaint> {
   const containers = valueAt(actor, CONTAINERS);
   if (!Array.isArray(containers)) return;
   const names = containers.map((container) => valueAt(container, ["name"]));
   const runtimes = names.filter((name) => name === "asya-runtime").length;
-  if (runtimes === 0) {
+  if (runtimes === 0 && !isEndActor(actor)) {
     const near = names.findIndex((name) =>
       typeof name === "string" && closest(name, ["asya-runtime"]) !== undefined
     );
@@ -97,7 +103,7 @@ const SOURCES = ["configMap", "url", "image", "volume", "file"];
 function* handlerRules(actor: unknown): Generator<Complaint> {
   const handler = valueAt(actor, ["spec", "handler"]);
   const template = valueAt(actor, ["spec", "workload", "template"]);
-  if (handler === undefined && template === undefined) {
+  if (handler === undefined && template === undefined && !isEndActor(actor)) {
     const message = "the actor has no handler";
     yield { path: ["spec"], at: "key", message, fix: "add spec.workload.template or spec.handler" };
   }

@@ -35,11 +35,22 @@ export const limitText: z.ZodString = grammar(
   "write it like 300ms, 1s or 2m30s",
 );
 
+function isSize(text: string): boolean {
+  return /^[1-9][0-9]{0,14}(Ki|Mi|Gi|k|M|G)?$/.test(text);
+}
+
 /** Bytes as Kubernetes writes them. */
 export const sizeText: z.ZodString = grammar(
-  (text) => /^[1-9][0-9]{0,14}(Ki|Mi|Gi|k|M|G)?$/.test(text),
+  isSize,
   "is no size",
   "write it like 64Mi",
+);
+
+/** Bytes, or none. */
+export const stateText: z.ZodString = grammar(
+  (text) => text === "0" || isSize(text),
+  "is no size",
+  "write it like 1Mi, or 0 for none",
 );
 
 /** The name of an actor: queues, Kubernetes objects and route entries carry it. */

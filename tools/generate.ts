@@ -3,6 +3,8 @@
 import { describeSettings } from "@asya/config";
 import { SIDECAR_SETTINGS } from "@asya/sidecar";
 import { GATEWAY_SETTINGS } from "@asya/gateway";
+import { crdText, OPERATOR_SETTINGS } from "@asya/operator";
+import { chartPage } from "./chart_page.ts";
 import { kernelModule } from "./kernel_module.ts";
 import { runtimesPage } from "./runtimes_page.ts";
 import { transportsPage } from "./transports_page.ts";
@@ -21,10 +23,14 @@ const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
       describeSettings(SIDECAR_SETTINGS),
       "## Gateway\n",
       describeSettings(GATEWAY_SETTINGS),
+      "## Operator\n",
+      describeSettings(OPERATOR_SETTINGS),
     ].join("\n"),
   "docs/runtimes.md": async () => [HEAD, await runtimesPage()].join("\n"),
   "docs/transports.md": () => [HEAD, transportsPage()].join("\n"),
   "plugins/host/kernel/module.ts": kernelModule,
+  "chart/crds/asyncactors.asya.sh.yaml": crdText,
+  "docs/chart.md": async () => [HEAD, await chartPage()].join("\n"),
 };
 
 async function textOf(path: string): Promise<string | undefined> {

@@ -1,0 +1,30 @@
+# The gateway: HTTP and MCP in front of the actors.
+ARG BASE=docker.io/denoland/deno:2.9.6
+
+FROM ${BASE} AS build
+ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000
+WORKDIR /src
+COPY . .
+RUN deno run -A images/bundle.ts /app gateway \
+  && cp images/start /app/ \
+  && DENO_DIR=/app/cache deno run -A --no-config --no-lock images/warm.ts /app \
+  && chmod -R a+rX /app
+
+FROM docker.io/library/debian:12-slim
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="asya-gateway" \
+  org.opencontainers.image.description="HTTP and MCP in front of actors" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /usr/bin/deno /usr/bin/deno
+COPY --from=build /tini /usr/bin/tini
+COPY --from=build /app /app
+ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000 \
+  DENO_NO_UPDATE_CHECK=1 \
+  DENO_NO_PROMPT=1 \
+  NO_COLOR=1 \
+  HOME=/tmp
+WORKDIR /tmp
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/usr/bin/tini", "--", "/bin/sh", "/app/start", "gateway"]
