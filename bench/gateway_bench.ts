@@ -1,10 +1,11 @@
 /**
- * The gateway over real HTTP on a store on disk, client and server in one process: figures to
- * compare with earlier ones of the same machine, not with those of a separate load generator.
+ * The gateway over real HTTP. First on a store on disk, client and server in one process, to compare
+ * with earlier figures of the same machine; then as it is run for real.
  */
 
 import { createGateway, type Gateway, openSqliteStore, type Tool } from "@asya/gateway";
 import { createLogger } from "@asya/telemetry";
+import { served } from "./gateway/served.ts";
 import { percentile, type Row } from "./row.ts";
 
 const ROW_MS = 1_500;
@@ -86,8 +87,12 @@ async function measure(gateway: Gateway): Promise<Row[]> {
   }
 }
 
-/** All rows, about 1.5 s each. */
+/** All rows, about two minutes. */
 export async function bench(): Promise<Row[]> {
+  return [...await embedded(), ...await served()];
+}
+
+async function embedded(): Promise<Row[]> {
   const folder = await Deno.makeTempDir();
   const store = openSqliteStore(`${folder}/store.sqlite`);
   const tools = new Map([[TOOL.name, TOOL]]);

@@ -10,6 +10,7 @@ const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>
   socket: () => import("./socket_bench.ts"),
   wasm: () => import("./wasm_bench.ts"),
   gateway: () => import("./gateway_bench.ts"),
+  mcp: () => import("./mcp_bench.ts"),
   system: () => import("./system_bench.ts"),
   broker: () => import("./broker_bench.ts"),
   soak: () => import("./broker/soak.ts"),

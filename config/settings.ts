@@ -86,6 +86,23 @@ function parseBytes(text: string): number {
   return Number(digits) * factor;
 }
 
+/** Where a server listens. */
+export interface ListenAddress {
+  /** An IP address, or a name that resolves to one of this machine's. */
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+function parseAddress(text: string): ListenAddress {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw new Error("expected host:port or :port, such as :8080 or 127.0.0.1:8080");
+  }
+  return { hostname: bracketed ?? (plain || "0.0.0.0"), port };
+}
+
 function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
@@ -98,6 +115,8 @@ export const setting = {
   /** Go duration syntax; the value is in milliseconds. */
   duration: maker("duration", parseDuration),
   bytes: maker("bytes", parseBytes),
+  /** `host:port`, or `:port` for all of the machine's addresses. */
+  address: maker("host:port", parseAddress),
   json: maker("JSON", parseJson),
   /** One of a fixed set of lower-case words; upper case is read as lower case. */
   oneOf: <const W extends readonly string[]>(words: W) =>

@@ -79,3 +79,12 @@ Deno.test("describeSettings() makes a row a variable, with its default", () => {
   assert.match(text, /\| `ACTOR` \| text \| \*\*required\*\* \|/);
   assert.match(text, /`REGION`, `OLD_REGION`/);
 });
+
+Deno.test("setting.address() reads host:port, an address in brackets, and a port for all", () => {
+  const parse = (text: string) => setting.address("ADDR", { help: "" }).parse(text);
+  assert.deepEqual(parse(":8080"), { hostname: "0.0.0.0", port: 8_080 });
+  assert.deepEqual(parse("[::1]:0"), { hostname: "::1", port: 0 });
+  for (const text of ["8080", ":65536", "a:b"]) {
+    assert.throws(() => parse(text), /expected host:port/);
+  }
+});

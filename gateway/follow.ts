@@ -1,10 +1,12 @@
 /** Following an envelope: its history, then what happens, without a gap between the two. */
 
 import { isFinal } from "./envelopes/record.ts";
-import type { Store, StoredUpdate } from "./store/store.ts";
+import { type Store, type StoredUpdate, StoreUnavailable } from "./store/store.ts";
 
 /** Updates read at once. */
 const PAGE = 32;
+/** Pause before a store that is away is asked again, in milliseconds. */
+const AWAY_MS = 500;
 
 /** How to follow. */
 export interface FollowOptions {
@@ -43,9 +45,32 @@ class Bell {
 }
 
 /**
+ * What `read` gives once the store is there; `undefined` when `signal` aborted before.
+ *
+ * @param read asks the store
+ */
+export async function patiently<T>(
+  read: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      const bell = new Bell();
+      signal.addEventListener("abort", () => bell.ring(), { once: true });
+      await bell.wait(AWAY_MS);
+    }
+  }
+  return undefined;
+}
+
+/**
  * Pages of updates in order, each update once; ends after the final one, at once when that is known
  * already, and when `signal` aborts. There is no gap, because notices only say "look again": every
- * update is read from the store by its number.
+ * update is read from the store by its number. While the store is away it waits, and yields empty
+ * pages.
  */
 export async function* follow(
   store: Store,
@@ -58,8 +83,12 @@ export async function* follow(
   signal.addEventListener("abort", ring);
   try {
     while (!signal.aborted) {
-      const record = await store.head(id); // before the updates: a final state has its final update
-      const page = await store.updates(id, after, PAGE);
+      const found = await look(store, id, after);
+      if (found === undefined) { // away
+        if (!await bell.wait(AWAY_MS)) yield [];
+        continue;
+      }
+      const { record, page } = found;
       const last = page.at(-1);
       if (last) {
         after = last.seq;
@@ -73,5 +102,16 @@ export async function* follow(
   } finally {
     signal.removeEventListener("abort", ring);
     unwatch();
+  }
+}
+
+/** What there is now; `undefined` while the store is away. */
+async function look(store: Store, id: string, after: number) {
+  try {
+    const record = await store.head(id); // before the updates: a final state has its final update
+    return { record, page: await store.updates(id, after, PAGE) };
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return undefined;
+    throw error;
   }
 }

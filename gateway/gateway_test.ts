@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MessageTooLarge, QueueMissing, TransportUnavailable } from "@asya/transport";
-import { cancelRequested } from "./envelopes/final.ts";
+import { cancelled } from "./envelopes/cancel.ts";
 import { MAX_CALL_BYTES, MAX_RESULT_BYTES } from "./http/body.ts";
 import { type Harness, startHarness, until } from "./testing/harness.ts";
 
@@ -233,7 +233,7 @@ Deno.test("POST final with error cancelled makes the state cancelled", async () 
 Deno.test("POST /reports applies good reports, names cancelled, unknown and refused ones", async () => {
   await using harness = await startHarness();
   const [a, b] = [await harness.call("pair", {}), await harness.call("pair", {})];
-  await harness.store.change(b, (record) => cancelRequested(record, Date.now()));
+  await harness.store.change(b, (record) => cancelled(record, Date.now()));
   const response = await harness.request("POST", "/reports", {
     reports: [
       { id: a, seq: 1, kind: "progress", status: "received", current_actor_idx: 0 },
@@ -248,8 +248,8 @@ Deno.test("POST /reports applies good reports, names cancelled, unknown and refu
     ],
   });
   assert.equal(response.status, 200);
-  const { cancelled, unknown, refused } = await response.json();
-  assert.deepEqual([cancelled, unknown], [[b], ["nobody"]]);
+  const { cancelled: stopped, unknown, refused } = await response.json();
+  assert.deepEqual([stopped, unknown], [[b], ["nobody"]]);
   assert.deepEqual(refused.map(({ index }: { index: number }) => index).sort(), [3, 4, 7]);
   assert.equal((await view(harness, a)).progress_percent, 50);
   assert.equal((await view(harness, `${a}-1`)).status, "succeeded");
@@ -455,7 +455,7 @@ Deno.test("unknown paths and wrong methods have problem details", async () => {
 
 Deno.test("reports need the mesh token where there is one; reading needs none", async () => {
   let token = "s3cret";
-  await using harness = await startHarness({ meshToken: () => token });
+  await using harness = await startHarness({ meshTokens: () => [token] });
   const id = await harness.call("echo", { text: "a" });
   const paths = ["/envelopes", "/reports", `/envelopes/${id}/progress`, `/envelopes/${id}/final`];
   const send = (path: string, authorization?: string) =>
@@ -467,7 +467,7 @@ Deno.test("reports need the mesh token where there is one; reading needs none", 
   for (const path of paths) {
     for (const given of [undefined, "Bearer wrong", "Bearer ", "Basic s3cret", "s3cret"]) {
       const response = await send(path, given);
-      assert.equal(response.headers.get("www-authenticate"), "Bearer");
+      assert.match(response.headers.get("www-authenticate") ?? "", /^Bearer/);
       assert.equal((await problem(response)).status, 401, `${path} ${given}`);
     }
     assert.equal((await send(path, "Bearer s3cret")).status, 400, path);

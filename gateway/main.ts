@@ -2,60 +2,52 @@
 
 import { readSettings, type Settings, SettingsError } from "@asya/config";
 import { createLogger, type Logger } from "@asya/telemetry";
-import { openTransport, TRANSPORT_SETTINGS } from "@asya/transport";
-import { tokenFromFile } from "./auth.ts";
-import { createGateway, type Gateway } from "./gateway.ts";
-import { isLoopbackAddress } from "./http/loopback.ts";
-import { GATEWAY_SETTINGS } from "./settings.ts";
-import { openStore } from "./store/open.ts";
-import { type WatchedTools, watchTools } from "./tools/watch.ts";
+import { metricsHandler } from "./observe/server.ts";
+import { openGateway, SETTINGS } from "./open.ts";
 
 /** How long requests in flight may take after SIGTERM, in milliseconds. */
 const GRACE_MS = 10_000;
 
-const SETTINGS = { ...TRANSPORT_SETTINGS, ...GATEWAY_SETTINGS };
-
-async function openTools(path: string | undefined, log: Logger): Promise<WatchedTools> {
-  if (path !== undefined) return await watchTools(path, log);
-  log.warn("ASYA_CONFIG_PATH is not set: there are no tools to call");
-  const none = new Map();
-  return { current: () => none, refresh: () => Promise.resolve(), close: () => {} };
+/** An address to listen on, and the variables that set it. */
+interface Place {
+  readonly hostname: string;
+  readonly port: number;
+  readonly variables: string;
 }
 
-function listen(hostname: string, port: number, gateway: Gateway, log: Logger): Deno.HttpServer {
+function listen(
+  { hostname, port, variables }: Place,
+  handler: Deno.ServeHandler,
+  onListen: (at: Deno.NetAddr) => void,
+): Deno.HttpServer {
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: (at) => log.info("gateway listens", { hostname: at.hostname, port: at.port }),
-    }, gateway.app.fetch);
+    return Deno.serve({ hostname, port, onListen }, handler);
   } catch (cause) {
     const why = cause instanceof Deno.errors.AddrInUse
       ? "the port is in use by another program"
       : String(cause);
     throw new SettingsError([
-      `ASYA_GATEWAY_HOST, ASYA_GATEWAY_PORT: cannot listen on ${hostname}:${port}: ${why}`,
+      `${variables}: cannot listen on ${hostname}:${port}: ${why}`,
     ]);
   }
 }
 
 /** Runs until SIGTERM or SIGINT, then drains. */
 async function run(settings: Settings<typeof SETTINGS>, log: Logger): Promise<void> {
-  const { meshTokenFile, host: hostname, port } = settings;
-  const meshToken = meshTokenFile === undefined ? undefined : tokenFromFile(meshTokenFile);
-  const tools = await openTools(settings.toolsPath, log);
-  const store = await openStore(settings, log);
-  const transport = await openTransport(settings, log);
-  const queue = transport.queue("gateway"); // only sends, so no queue of this name is needed
-  const gateway = createGateway({
-    store,
-    publish: (out) => queue.send(out),
-    tools: tools.current,
-    log,
-    ...meshToken ? { meshToken } : {},
-    loopback: isLoopbackAddress(hostname),
-  });
-  const server = listen(hostname, port, gateway, log);
+  const { host: hostname, port, metricsAddr } = settings;
+  const opened = await openGateway(settings, log);
+  const { gateway } = opened;
+  const variables = "ASYA_GATEWAY_HOST, ASYA_GATEWAY_PORT";
+  const server = listen(
+    { hostname, port, variables },
+    gateway.app.fetch as Deno.ServeHandler, // it takes the address of the other end, too
+    (at) => log.info("gateway listens", { hostname: at.hostname, port: at.port }),
+  );
+  const metrics = metricsAddr && listen(
+    { ...metricsAddr, variables: "ASYA_GATEWAY_METRICS_ADDR" },
+    metricsHandler(gateway.metricsText),
+    (at) => log.info("metrics listen", { at: `${at.hostname}:${at.port}` }),
+  );
   gateway.start();
 
   const { promise: stop, resolve } = Promise.withResolvers<void>();
@@ -64,12 +56,10 @@ async function run(settings: Settings<typeof SETTINGS>, log: Logger): Promise<vo
   log.info("gateway drains");
   const grace = Promise.withResolvers<void>();
   setTimeout(grace.resolve, GRACE_MS);
-  const down = server.shutdown();
+  const down = Promise.all([server.shutdown(), metrics?.shutdown()]);
   await gateway.close();
   await Promise.race([down, grace.promise]);
-  tools.close();
-  await transport.close();
-  await store.close();
+  await opened.close();
   log.info("gateway stopped");
 }
 

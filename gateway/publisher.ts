@@ -94,6 +94,19 @@ export class Publisher {
     this.#running ??= this.#run();
   }
 
+  /** Forgets an envelope that need not be sent any more; one that is just being sent is. */
+  drop(id: string): void {
+    this.#waiting = this.#waiting.filter(({ record }) =>
+      record.id !== id || !this.#inHand.delete(id)
+    );
+  }
+
+  /** Envelopes that wait here to be sent, and whether no more are taken. */
+  get backlog(): { readonly waiting: number; readonly full: boolean } {
+    const waiting = this.#waiting.length;
+    return { waiting, full: waiting >= MAX_WAITING };
+  }
+
   /** Takes up what the store has left over; what is in hand is only claimed anew. */
   async sweep(): Promise<void> {
     const room = Math.min(MAX_WAITING - this.#waiting.length, MAX_BATCH);

@@ -25,6 +25,8 @@ function apply(reports: Reports, id: string, members: ReportMembers): Promise<Ap
   switch (members.get("kind")) {
     case '"progress"':
       return reports.progress(id, members, "keep");
+    case '"child"':
+      return reports.child(members);
     case '"final"':
       return reports.final(id, members);
     case '"partial"':
@@ -81,14 +83,9 @@ export async function applyBatch(reports: Reports, body: Uint8Array): Promise<Ba
   await Promise.all(Array.from(groups, async ([id, entries]) => {
     for (const { index, members } of entries) {
       try {
-        if (members.get("kind") === '"child"') {
-          const { known } = await reports.child(members);
-          if (!known) unknown.add(id);
-          continue;
-        }
         const applied = await apply(reports, id, members);
         if (applied.kind === "unknown") unknown.add(id);
-        else if (applied.record.cancelRequested) cancelled.add(id);
+        else if (applied.record.state === "cancelled") cancelled.add(id);
       } catch (error) {
         refuse(index, error);
       }

@@ -2,6 +2,7 @@
 
 import { EnvelopeError, isEnvelopeId, type JsonText } from "@asya/envelope";
 import { z } from "zod";
+import { cancelled } from "./envelopes/cancel.ts";
 import { type NewChild, newChild, registered } from "./envelopes/create.ts";
 import { type FinalReport, finished } from "./envelopes/final.ts";
 import {
@@ -19,6 +20,9 @@ const MAX_TEXT = 4_096;
 /** Longest piece of a partial result, in characters. */
 const MAX_PARTIAL = 64 * 2 ** 10;
 
+/** Why a child is cancelled. */
+export const PARENT_CANCELLED = "the envelope that it was split off is cancelled";
+
 /** A report's members, each as it was written. */
 export type ReportMembers = ReadonlyMap<string, JsonText>;
 
@@ -31,7 +35,8 @@ const index = z.int().min(0).max(1000);
 /** Milliseconds since 1970; `NaN` for a text that is no time. */
 const time = z.string().transform((text) => Date.parse(text));
 
-const progressSchema = z.object({
+/** The members that are looked at. */
+export const progressSchema = z.object({
   parent_id: id.nullish(),
   timestamp: time.nullish(),
   attempt: z.int().min(1).nullish(),
@@ -42,7 +47,8 @@ const progressSchema = z.object({
   duration_ms: z.number().min(0).nullish(),
 });
 
-const finalSchema = z.object({
+/** The members that are looked at. */
+export const finalSchema = z.object({
   timestamp: time.nullish(),
   status: z.enum(["succeeded", "failed"]),
   parent_id: id.nullish(),
@@ -52,7 +58,8 @@ const finalSchema = z.object({
   current_actor_name: text.nullish(),
 });
 
-const childSchema = z.object({
+/** The members that are looked at. */
+export const childSchema = z.object({
   id,
   parent_id: id.nullish(),
   parent_actor_idx: index.nullish(),
@@ -62,7 +69,12 @@ const childSchema = z.object({
 });
 
 /** Members that are passed on as text and never parsed. */
-const RAW: ReadonlySet<string> = new Set(["result", "error_details", "payload"]);
+const RAW: ReadonlySet<string> = new Set([
+  "result",
+  "error_details",
+  "original_payload",
+  "payload",
+]);
 
 /** Checks the members that are looked at. @throws EnvelopeError msg_parsing_error naming each mistake */
 function read<T>(schema: z.ZodType<T>, members: ReportMembers): T {
@@ -116,6 +128,7 @@ export function readFinal(members: ReportMembers): Reported<FinalReport> {
       result: failed ? rawMember(members, "result") : members.get("result"),
       error: final.error,
       errorDetails: rawMember(members, "error_details"),
+      failedInput: members.get("original_payload"),
       at: final.timestamp,
       actors: final.actors,
       actorIdx: final.current_actor_idx,
@@ -187,7 +200,8 @@ export class Reports {
     if (parent === undefined) return { kind: "unknown" };
     const { actors = parent.actors, current } = o;
     const createdAt = happenedAt(o.at, this.#now());
-    const change = decide(newChild({ id, actors, current, createdAt }, parent)) as Change; // it is open
+    const child = newChild({ id, actors, current, createdAt }, parent);
+    const change = this.#endWith(parent, child) ?? decide(child) as Change; // it is open
     if (await this.#store.create(change, "null")) return { kind: "applied", record: change.record };
     return toApplied(await this.#store.change(id, decide)); // it was registered meanwhile
   }
@@ -197,13 +211,13 @@ export class Reports {
    *
    * @throws EnvelopeError msg_parsing_error, StoreUnavailable
    */
-  async child(members: ReportMembers): Promise<{ readonly id: string; readonly known: boolean }> {
+  async child(members: ReportMembers): Promise<Applied & { readonly id: string }> {
     const { id, parent_id, parent_actor_idx, timestamp, actors, current } = read(
       childSchema,
       members,
     );
     const parent = parent_id ? await this.#store.head(parent_id) : undefined;
-    if (parent_id && parent === undefined) return { id, known: false };
+    if (parent_id && parent === undefined) return { id, kind: "unknown" };
     const child: NewChild = {
       id,
       actors,
@@ -211,10 +225,19 @@ export class Reports {
       createdAt: happenedAt(timestamp ?? undefined, this.#now()),
       ...present({ parentActorIdx: parent_actor_idx }),
     };
-    if (!await this.#store.create({ record: newChild(child, parent) }, "null")) {
-      await this.#store.change(id, (record) => registered(record, child, parent));
+    const record = newChild(child, parent);
+    const change = this.#endWith(parent, record) ?? { record };
+    if (await this.#store.create(change, "null")) {
+      return { id, kind: "applied", record: change.record };
     }
-    return { id, known: true };
+    const outcome = await this.#store.change(id, (found) => registered(found, child, parent));
+    return { id, kind: "applied", record: outcome?.record ?? record };
+  }
+
+  /** What is split off a cancelled envelope is cancelled too. */
+  #endWith(parent: EnvelopeRecord | undefined, child: EnvelopeRecord): Change | undefined {
+    if (parent?.state !== "cancelled") return undefined;
+    return cancelled(child, this.#now(), PARENT_CANCELLED);
   }
 
   /** @throws EnvelopeError msg_parsing_error, StoreUnavailable */

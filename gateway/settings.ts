@@ -2,6 +2,7 @@
 
 import { readSettings, setting, type Settings } from "@asya/config";
 import { LOG_LEVELS } from "@asya/telemetry";
+import { ACCESS_SETTINGS } from "./auth/settings.ts";
 import { parseDatabaseUrl } from "./store/postgres/address.ts";
 
 function databaseUrl(text: string): string {
@@ -30,13 +31,18 @@ export const GATEWAY_SETTINGS = {
   }),
   retentionMs: setting.duration("ASYA_GATEWAY_RETENTION", {
     fallback: "168h",
-    help: "in PostgreSQL, envelopes are deleted so long after their end; 0 = never",
+    help: "envelopes are deleted so long after their end; 0 = never",
   }),
   toolsPath: setting.text("ASYA_CONFIG_PATH", {
-    help: "tools: a YAML file or a folder of them; without it there are no tools",
+    help: "tools: YAML files and folders of them, with ':' between; without it there are no tools",
   }),
   meshTokenFile: setting.text("ASYA_MESH_TOKEN_FILE", {
-    help: "file with the token that sidecars report with; without it anybody may report",
+    help: "file with the token that sidecars report with; two lines while tokens are exchanged; " +
+      "needed where callers need keys",
+  }),
+  ...ACCESS_SETTINGS,
+  metricsAddr: setting.address("ASYA_GATEWAY_METRICS_ADDR", {
+    help: "address of /metrics, apart from what callers reach; absent: there is none",
   }),
   logLevel: setting.oneOf(LOG_LEVELS)("ASYA_LOG_LEVEL", {
     fallback: "info",

@@ -1,15 +1,6 @@
-/** The operator's metrics. Parts of prom-client, whose front door costs megabytes. */
+/** The operator's metrics. */
 
-import type * as client from "prom-client";
-import counter from "prom-client/lib/counter.js";
-import gauge from "prom-client/lib/gauge.js";
-import histogram from "prom-client/lib/histogram.js";
-import registry from "prom-client/lib/registry.js";
-
-const Counter: typeof client.Counter = counter;
-const Gauge: typeof client.Gauge = gauge;
-const Histogram: typeof client.Histogram = histogram;
-const Registry: typeof client.Registry = registry;
+import { Counter, Gauge, Histogram, Registry } from "prometheus";
 
 const SECONDS = [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30];
 
@@ -26,9 +17,9 @@ export interface Gauges {
 /** Records what happens; reading is by `text`. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #reconciles: client.Counter;
-  readonly #duration: client.Histogram;
-  readonly #applied: client.Counter;
+  readonly #reconciles: Counter;
+  readonly #duration: Histogram;
+  readonly #applied: Counter;
 
   constructor(gauges: Gauges) {
     const registers = [this.#registry];

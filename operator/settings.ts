@@ -3,17 +3,6 @@
 import { setting, type Settings } from "@asya/config";
 import { LOG_LEVELS } from "@asya/telemetry";
 
-function parseAddress(text: string): { hostname: string; port: number } {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535) {
-    throw new Error("expected host:port or :port, such as :8080 or 127.0.0.1:8080");
-  }
-  return { hostname: bracketed ?? (plain || "0.0.0.0"), port };
-}
-
-const address = setting.custom("host:port", parseAddress);
-
 /** One row a variable. */
 export const OPERATOR_SETTINGS = {
   configPath: setting.text("ASYA_OPERATOR_CONFIG", {
@@ -26,7 +15,7 @@ export const OPERATOR_SETTINGS = {
   runtimeDir: setting.text("ASYA_OPERATOR_RUNTIME_DIR", {
     help: "folder with asya_runtime.py; default: runtime/python beside the operator's folder",
   }),
-  metricsAddr: address("ASYA_METRICS_ADDR", {
+  metricsAddr: setting.address("ASYA_METRICS_ADDR", {
     fallback: ":8080",
     help: "where /metrics and /health are served",
   }),

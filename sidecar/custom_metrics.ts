@@ -1,7 +1,7 @@
 /** Metrics that an actor declares in `ASYA_CUSTOM_METRICS` and its handler reports values for. */
 
 import type { HandlerMetric } from "./handlers/handler.ts";
-import { Counter, Gauge, Histogram, type Registry } from "./prometheus.ts";
+import { Counter, Gauge, Histogram, type Registry } from "prometheus";
 
 const MAX_METRICS = 100;
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;

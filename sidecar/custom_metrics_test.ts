@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Registry } from "./prometheus.ts";
+import { Registry } from "prometheus";
 import { CustomMetrics, headerMetrics, parseCustomMetrics } from "./custom_metrics.ts";
 
 Deno.test("parseCustomMetrics() refuses what Prometheus would", () => {

@@ -8,6 +8,9 @@ import type { Rules } from "./decide.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Longest payload of a failed actor that the gateway is told, in bytes: what a call may bring. */
+const MAX_ORIGINAL_BYTES = 4 * 2 ** 20;
+
 /** The handler has kept the result or the error: now the gateway is to know. */
 export function decideEnd(
   input: Envelope,
@@ -35,7 +38,7 @@ function failedBodies(
   ids: { readonly id: string; readonly parent_id?: string },
   timestamp: string,
 ): Pick<FinalPlan, "body" | "withoutResult"> {
-  const { error, details } = readError(input.payload);
+  const { error, details, original } = readError(input.payload);
   const name = currentActor(input);
   const head = {
     ...ids,
@@ -47,19 +50,31 @@ function failedBodies(
     timestamp,
   };
   const withoutResult = encoder.encode(JSON.stringify(head));
-  const body = details === undefined || isNull(details)
+  let body = details === undefined || isNull(details)
     ? withoutResult
     : withMember(withoutResult, "error_details", details);
+  if (original !== undefined && original.length <= MAX_ORIGINAL_BYTES) {
+    body = withMember(body, "original_payload", original); // to try it again with
+  }
   return { body, withoutResult };
 }
 
-/** `error` and `details` of an error payload; anything else has neither. */
-function readError(payload: Uint8Array): { error?: string; details?: Uint8Array } {
-  const found: { error?: string; details?: Uint8Array } = {};
+/** What `error-end` is given. */
+interface ErrorPayload {
+  error?: string;
+  details?: Uint8Array;
+  /** What the actor that failed was given. */
+  original?: Uint8Array;
+}
+
+/** The members of an error payload; anything else has none. */
+function readError(payload: Uint8Array): ErrorPayload {
+  const found: ErrorPayload = {};
   try {
     for (const { name, start, end } of scanObject(payload)) {
       const json = payload.subarray(start, end);
       if (name === "details") found.details = json;
+      if (name === "original_payload") found.original = json;
       if (name !== "error") continue;
       const error: unknown = JSON.parse(decoder.decode(json));
       if (typeof error === "string") found.error = error;

@@ -1,7 +1,7 @@
 /** `/health` and `/metrics`, for probes and Prometheus. */
 
 import type { Sidecar } from "./sidecar.ts";
-import type { ListenAddress } from "./settings.ts";
+import type { ListenAddress } from "@asya/config";
 
 /** What is served, and where. */
 export interface HealthOptions {

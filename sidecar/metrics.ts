@@ -1,7 +1,7 @@
 /** The metrics of one sidecar, in a registry of their own. */
 
 import { ERROR_CODES } from "@asya/envelope";
-import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
+import { Counter, Gauge, Histogram, Registry } from "prometheus";
 import { type CustomMetric, CustomMetrics } from "./custom_metrics.ts";
 import type { HandlerMetric, HandlerVitals } from "./handlers/handler.ts";
 import type { FailedReason, Result, Send } from "./plan.ts";

@@ -2,7 +2,7 @@
 export { startSidecar } from "./sidecar.ts";
 export type { Sidecar, SidecarOptions, SidecarStats } from "./sidecar.ts";
 export { readSidecarSettings, SIDECAR_SETTINGS } from "./settings.ts";
-export type { ListenAddress, SidecarSettings } from "./settings.ts";
+export type { SidecarSettings } from "./settings.ts";
 export { type CustomMetric } from "./custom_metrics.ts";
 export { runSidecarProcess, type SidecarProcess } from "./process.ts";
 export { AddressUnusable, type HealthOptions, type HealthServer, serveHealth } from "./health.ts";

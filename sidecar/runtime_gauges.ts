@@ -1,7 +1,7 @@
 /** Gauges of a handler's process: one that leaks or blocks shows here, not only in its results. */
 
 import type { HandlerVitals } from "./handlers/handler.ts";
-import { Gauge, type Registry } from "./prometheus.ts";
+import { Gauge, type Registry } from "prometheus";
 
 /** Each gauge: its name without prefix, what it says, and its value. */
 const GAUGES: readonly [string, string, (vitals: HandlerVitals) => number | undefined][] = [

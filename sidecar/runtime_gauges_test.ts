@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Registry } from "./prometheus.ts";
+import { Registry } from "prometheus";
 import { RuntimeGauges } from "./runtime_gauges.ts";
 
 Deno.test("RuntimeGauges.set() shows what is known, in seconds and bytes, and nothing else", async () => {

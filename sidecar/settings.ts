@@ -12,23 +12,6 @@ import { LOG_LEVELS } from "@asya/telemetry";
 import { TRANSPORT_SETTINGS } from "@asya/transport";
 import { parseCustomMetrics } from "./custom_metrics.ts";
 
-/** A host and a port to listen on. */
-export interface ListenAddress {
-  /** An IP address, or a name that resolves to one of this machine's. */
-  readonly hostname: string;
-  /** 0: any free one. */
-  readonly port: number;
-}
-
-function parseAddress(text: string): ListenAddress {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535) {
-    throw new Error("expected host:port or :port, such as :8080 or 127.0.0.1:8080");
-  }
-  return { hostname: bracketed ?? (plain || "0.0.0.0"), port };
-}
-
 function parseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
@@ -54,7 +37,6 @@ function parseTexts(json: unknown): Readonly<Record<string, string>> {
 }
 
 const count = setting.custom("integer >= 1", atLeastOne);
-const address = setting.custom("host:port", parseAddress);
 const url = setting.custom("URL", parseUrl);
 const names = setting.custom(
   "list",
@@ -143,7 +125,7 @@ export const SIDECAR_SETTINGS = {
     fallback: "true",
     help: "serve /metrics beside /health",
   }),
-  metricsAddr: address("ASYA_METRICS_ADDR", {
+  metricsAddr: setting.address("ASYA_METRICS_ADDR", {
     fallback: ":8080",
     help: "where /metrics and /health are served",
   }),

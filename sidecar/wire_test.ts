@@ -280,7 +280,8 @@ function checkCompatible(c: Case, { sent, called, requests }: Replay): void {
     return { path, body: expected };
   });
   const actualCalls = lastStates(called).map(({ path, body }) => {
-    const { parent_id: parent, ...rest } = normalised(body);
+    // With what the failed actor was given, which 0.1.1 does not tell.
+    const { parent_id: parent, original_payload: _, ...rest } = normalised(body);
     return { path, body: path === "/envelopes" ? { ...rest, parent_id: parent } : rest };
   });
   assert.deepEqual(actualCalls, expectedCalls);

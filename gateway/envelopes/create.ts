@@ -1,5 +1,6 @@
 /** How an envelope comes into being: by a call, or as a child that a sidecar registers. */
 
+import type { JsonText } from "@asya/envelope";
 import type { Change, EnvelopeRecord } from "./record.ts";
 import { timestamp, withoutPublishAfter } from "./record.ts";
 
@@ -7,6 +8,10 @@ import { timestamp, withoutPublishAfter } from "./record.ts";
 export interface NewCall {
   readonly id: string;
   readonly actors: readonly string[];
+  /** The tool that was called. */
+  readonly tool?: string;
+  /** Headers that the envelope begins with, an object. */
+  readonly headers?: JsonText;
   /** No deadline when absent or 0. */
   readonly timeoutSeconds?: number;
   readonly now: number;
@@ -18,10 +23,12 @@ export interface NewCall {
 export function newCall(o: NewCall): EnvelopeRecord {
   return {
     id: o.id,
+    ...o.tool === undefined ? {} : { tool: o.tool },
     state: "pending",
     actors: o.actors,
     current: 0,
     metadata: JSON.stringify({ job_id: o.id }),
+    ...o.headers === undefined ? {} : { headers: o.headers },
     ...o.timeoutSeconds
       ? { timeoutSeconds: o.timeoutSeconds, deadline: Math.round(o.now + o.timeoutSeconds * 1000) }
       : {},
@@ -60,7 +67,6 @@ export function newChild(o: NewChild, parent: EnvelopeRecord | undefined): Envel
     actors: o.actors,
     current: o.current,
     ...parent?.deadline === undefined ? {} : { deadline: parent.deadline },
-    ...parent?.cancelRequested ? { cancelRequested: true } : {},
     progressPercent: 0,
     currentActorIdx: 0,
     actorsCompleted: 0,

@@ -26,6 +26,8 @@ export interface FinalReport {
   /** Where it failed. */
   readonly actorIdx?: number;
   readonly actorName?: string;
+  /** What the actor that failed had been given. */
+  readonly failedInput?: JsonText;
 }
 
 /** What a failure leaves as result: all that the report said about it. */
@@ -84,6 +86,7 @@ export function finished(
     },
     update: { kind: "update", final: true, data },
     ...result === undefined ? {} : { result },
+    ...failed && report.failedInput !== undefined ? { failedInput: report.failedInput } : {},
   };
 }
 
@@ -101,10 +104,4 @@ export function timedOut(record: EnvelopeRecord, now: number): Change | undefine
     error: "deadline_exceeded",
     errorDetails: JSON.stringify({ message }),
   }, now);
-}
-
-/** Asks for the end; sidecars learn it in the answer to their next report. */
-export function cancelRequested(record: EnvelopeRecord, now: number): Change | undefined {
-  if (isFinal(record.state) || record.cancelRequested) return undefined;
-  return { record: { ...record, cancelRequested: true, updatedAt: now } };
 }

@@ -114,20 +114,18 @@ function hopUpdate(
   return { kind: "update", final: false, data };
 }
 
-/** A piece of the result while the handler still works; `undefined` when the state is final. */
-export function partialResult(
-  record: EnvelopeRecord,
-  payload: JsonText,
-  now: number,
-): Change | undefined {
-  if (isFinal(record.state)) return undefined;
+/**
+ * A piece of the result while the handler still works. One that comes after the end becomes part of
+ * the history, before the final line.
+ */
+export function partialResult(record: EnvelopeRecord, payload: JsonText, now: number): Change {
   const data = writeObject({
     id: JSON.stringify(record.id),
     payload,
     timestamp: JSON.stringify(timestamp(now)),
   });
   return {
-    record: { ...record, state: "running", updatedAt: now },
+    record: isFinal(record.state) ? record : { ...record, state: "running", updatedAt: now },
     update: { kind: "partial", final: false, data },
   };
 }

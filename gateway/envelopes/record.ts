@@ -25,6 +25,8 @@ export interface EnvelopeRecord {
   readonly parentId?: string;
   /** Which actor of the route split it off; of children whose registration said so. */
   readonly parentActorIdx?: number;
+  /** The tool whose call made it; absent on children. */
+  readonly tool?: string;
   /** Where it stands. */
   readonly state: State;
   /** The route as last reported. */
@@ -53,8 +55,6 @@ export interface EnvelopeRecord {
   readonly totalActors: number;
   /** Code of a failure. */
   readonly error?: string;
-  /** Somebody wants it to stop; the sidecars learn it in the answer to their reports. */
-  readonly cancelRequested?: true;
   /** Present while it is not yet on its first actor's queue: when to try (again). */
   readonly publishAfter?: number;
   /** When it was made. */
@@ -81,6 +81,13 @@ export interface Change {
   readonly update?: Update;
   /** The result, where there is a new one. */
   readonly result?: JsonText;
+  /** What the actor that failed had been given, where that is told. */
+  readonly failedInput?: JsonText;
+}
+
+/** The actor that it is at, or ended at. */
+export function actorOf({ actors, currentActorIdx, currentActorName }: EnvelopeRecord) {
+  return currentActorName ?? actors[currentActorIdx];
 }
 
 /** Milliseconds since 1970 as RFC 3339. */

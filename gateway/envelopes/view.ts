@@ -12,10 +12,23 @@ export interface StoredEnvelope {
   readonly payload: JsonText;
   /** What it ended with. */
   readonly result?: JsonText;
+  /** Of a failed one, what the actor that failed had been given, where that is known. */
+  readonly failedInput?: JsonText;
 }
 
 /** The JSON object; payload and result as they were written. */
-export function viewEnvelope({ record: r, payload, result }: StoredEnvelope): JsonText {
+export function viewEnvelope({ record, payload, result }: StoredEnvelope): JsonText {
+  return viewRecord(record, { payload, result });
+}
+
+/** The JSON object, without bodies where none are given. */
+export function viewRecord(
+  r: EnvelopeRecord,
+  { payload, result }: {
+    readonly payload?: JsonText | undefined;
+    readonly result?: JsonText | undefined;
+  } = {},
+): JsonText {
   const route = writeObject({
     actors: jsonText(r.actors),
     current: jsonText(r.current),
@@ -28,6 +41,7 @@ export function viewEnvelope({ record: r, payload, result }: StoredEnvelope): Js
     parent_actor_name: r.parentActorIdx === undefined
       ? undefined
       : jsonText(r.actors[r.parentActorIdx]),
+    tool: jsonText(r.tool),
     status: jsonText(r.state),
     route,
     headers: r.headers,

@@ -62,8 +62,8 @@ export function eventStream(
   return new Response(body, {
     headers: {
       "content-type": "text/event-stream",
-      "cache-control": "no-cache",
-      "x-accel-buffering": "no", // nginx would collect events
+      "cache-control": "no-cache, no-transform", // a proxy that compresses would collect events
+      "x-accel-buffering": "no", // and so would nginx
     },
   });
 }

@@ -1,66 +1,27 @@
 /**
- * `/mcp`: the tools over MCP's Streamable HTTP, without sessions. The revision of 2026 is served by
- * the SDK's handler; 2025 clients get a server object a request, and plain JSON unless they asked
- * for progress.
+ * `/mcp`: MCP's Streamable HTTP, without sessions. The revision of 2026 is served by the SDK's
+ * handler; 2025 clients get a server object a request, and plain JSON unless they may have to wait.
  */
 
 import {
   createMcpHandler,
   isLegacyRequest,
-  ProtocolError,
-  ProtocolErrorCode,
-  Server,
-  type ServerContext,
-  type Tool as McpTool,
+  type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import type { JsonText } from "@asya/envelope";
 import type { Logger } from "@asya/telemetry";
 import type { Hono } from "hono";
-import { type CallContext, callTool, createdText } from "../calls.ts";
-import { MAX_CALL_BYTES, readBody } from "../http/body.ts";
-import { readObject, readObjectText } from "../json.ts";
-import { parametersSchema } from "../tools/json_schema.ts";
-import type { ToolSet } from "../tools/tool.ts";
-import { waitForEnd } from "./wait.ts";
+import { callerOf, requireTool, setCaller } from "../auth/caller.ts";
+import { forRequest } from "../auth/for_request.ts";
+import type { CallContext } from "../calls.ts";
+import { hasTasks, tasksMissing } from "./capability.ts";
+import { type Incoming, readMessage, rpcError } from "./incoming.ts";
+import { createServer, type Exchange } from "./server.ts";
 
-const SERVER_INFO = { name: "asya-gateway", version: "1.0.0" };
 /** How long responses may take to be written when the gateway stops, in milliseconds. */
-const CLOSE_GRACE_MS = 1_000;
-/** The defaults of MCP, said aloud: an actor may do anything. */
-const ANNOTATIONS = {
-  readOnlyHint: false,
-  destructiveHint: true,
-  idempotentHint: false,
-  openWorldHint: true,
-};
-
-function listTools(tools: ToolSet): McpTool[] {
-  return Array.from(tools.values(), ({ name, description, parameters }) => ({
-    name,
-    description,
-    inputSchema: parametersSchema(parameters),
-    annotations: ANNOTATIONS,
-  }));
-}
-
-/** What is known of a request beside what the SDK makes of it. */
-interface Incoming {
-  /** `params.arguments` as the client wrote them: the SDK's own copy has lost digits. */
-  readonly args: JsonText;
-  /** Aborts when the client left. */
-  readonly left: AbortSignal;
-}
-
-function incoming(members: ReadonlyMap<string, JsonText>, left: AbortSignal): Incoming {
-  const params = members.get("params") ?? "null";
-  const args = params.startsWith("{") ? readObjectText(params).get("arguments") : undefined;
-  return { args: args?.startsWith("{") ? args : "{}", left };
-}
-
-function rpcError(status: number, code: number, message: string): Response {
-  return Response.json({ jsonrpc: "2.0", id: null, error: { code, message } }, { status });
-}
+const CLOSE_GRACE_MS = 5_000;
+/** Requests that may wait at a time. */
+const MAX_OPEN = 10_000;
 
 /** The same response, with a note of when its body is over, and of a client that left before. */
 function watched(response: Response, onOver: () => void, onLeft: () => void): Response {
@@ -84,6 +45,24 @@ function watched(response: Response, onOver: () => void, onLeft: () => void): Re
   return new Response(body, response);
 }
 
+/** The parts of `params` that decide how a message is served. */
+interface Params {
+  readonly _meta?: { readonly progressToken?: unknown };
+  readonly name?: unknown;
+  readonly notifications?: { readonly taskIds?: unknown };
+}
+
+function paramsOf(body: Readonly<Record<string, unknown>>): Params {
+  return Object(body.params) as Params;
+}
+
+/** A client hears about tasks only where it says that it takes them. */
+function listensUndeclared({ method, ...body }: Readonly<Record<string, unknown>>): boolean {
+  if (method !== "subscriptions/listen") return false;
+  const { _meta, notifications } = paramsOf(body);
+  return Object(notifications).taskIds !== undefined && !hasTasks(_meta);
+}
+
 /** What `/mcp` needs. */
 export interface McpOptions extends CallContext {
   readonly log: Logger;
@@ -96,14 +75,15 @@ export class McpEndpoint {
   readonly #o: McpOptions;
   readonly #incoming = new WeakMap<Request, Incoming>();
   readonly #modern: ReturnType<typeof createMcpHandler>;
-  /** Responses that are not over yet. */
+  /** Answers that are not over yet. */
   readonly #open = new Set<Promise<void>>();
 
-  constructor(options: McpOptions) {
+  /** @param max requests served at a time; another one is refused with 503 */
+  constructor(options: McpOptions, private readonly max: number = MAX_OPEN) {
     this.#o = options;
     const { log } = options;
     this.#modern = createMcpHandler(
-      ({ requestInfo }) => this.#server(requestInfo, { tools: { listChanged: true } }),
+      ({ requestInfo }) => this.#serverFor(requestInfo!, "modern"),
       { legacy: "reject", onerror: (error) => log.debug("mcp request refused", { error }) },
     );
   }
@@ -132,28 +112,49 @@ export class McpEndpoint {
     await this.#modern.close();
   }
 
+  /** The server that answers one request; here more can be added to it. */
+  protected server(exchange: Exchange): Server {
+    return createServer(exchange);
+  }
+
+  #serverFor(request: Request, era: Exchange["era"]): Server {
+    const incoming = this.#incoming.get(request)!;
+    const ends = AbortSignal.any([this.#o.stopping, incoming.left]);
+    return this.server({ context: forRequest(this.#o, request), incoming, era, ends });
+  }
+
   async #post(original: Request): Promise<Response> {
-    const bytes = await readBody(original, MAX_CALL_BYTES);
-    let members: ReadonlyMap<string, JsonText>;
-    try {
-      members = readObject(bytes);
-    } catch (error) {
-      // Also batches, which MCP no longer has.
-      const message = error instanceof Error ? error.message : String(error);
-      return rpcError(400, ProtocolErrorCode.ParseError, `the body is no JSON object: ${message}`);
+    if (this.#open.size >= this.max) {
+      const message = `${this.max} requests are being served already, try again later`;
+      const response = rpcError(503, -32000, message);
+      response.headers.set("retry-after", "1");
+      return response;
     }
-    const body = JSON.parse(new TextDecoder().decode(bytes));
+    const message = await readMessage(original);
+    if (message instanceof Response) return message;
+    const { body, args } = message;
+    if (listensUndeclared(body)) {
+      const { code, message, data } = tasksMissing();
+      const error = { code, message, data };
+      return Response.json({ jsonrpc: "2.0", id: body.id ?? null, error }, { status: 400 });
+    }
+    const caller = callerOf(original);
+    // Here, as afterwards its status could not say so.
+    if (body.method === "tools/call") requireTool(caller, String(paramsOf(body).name));
     const left = new AbortController();
     const headers = new Headers(original.headers);
-    // Some clients name only one of the two; those without a wish for progress get JSON anyhow.
+    // Some clients name only one of the two; those that need not wait get JSON anyhow.
     headers.set("accept", "application/json, text/event-stream");
     const request = new Request(original.url, { method: "POST", headers, signal: left.signal });
-    this.#incoming.set(request, incoming(members, left.signal));
+    setCaller(request, caller);
+    const method = typeof body.method === "string" ? body.method : undefined;
+    this.#incoming.set(request, { method, args, left: left.signal });
     const response = await isLegacyRequest(request, body)
       ? await this.#legacy(request, body)
       : await this.#modern.fetch(request, { parsedBody: body });
     const over = Promise.withResolvers<void>();
-    this.#open.add(over.promise);
+    // One that listens has no answer that could be waited for.
+    if (method !== "subscriptions/listen") this.#open.add(over.promise);
     const onOver = () => {
       this.#open.delete(over.promise);
       over.resolve();
@@ -161,46 +162,12 @@ export class McpEndpoint {
     return watched(response, onOver, () => left.abort());
   }
 
-  async #legacy(request: Request, body: unknown): Promise<Response> {
-    const wantsProgress = (body as { params?: { _meta?: { progressToken?: unknown } } })
-      .params?._meta?.progressToken !== undefined;
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      enableJsonResponse: !wantsProgress,
-    });
-    await this.#server(request, { tools: {} }).connect(transport);
+  async #legacy(request: Request, body: Readonly<Record<string, unknown>>): Promise<Response> {
+    // Only a stream tells that its client has left.
+    const waits = body.method === "tasks/result" ||
+      paramsOf(body)._meta?.progressToken !== undefined;
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: !waits });
+    await this.#serverFor(request, "legacy").connect(transport);
     return transport.handleRequest(request, { parsedBody: body });
-  }
-
-  #server(
-    request: Request | undefined,
-    capabilities: { tools: { listChanged?: boolean } },
-  ): Server {
-    const server = new Server(SERVER_INFO, { capabilities });
-    server.setRequestHandler("tools/list", () => ({ tools: listTools(this.#o.tools()) }));
-    server.setRequestHandler(
-      "tools/call",
-      ({ params }, ctx) => this.#call(params.name, request && this.#incoming.get(request), ctx),
-    );
-    return server;
-  }
-
-  async #call(name: string, from: Incoming | undefined, ctx: ServerContext) {
-    const outcome = await callTool(this.#o, name, from?.args ?? "{}");
-    if (outcome.kind === "unknown tool") {
-      const message = `there is no tool ${JSON.stringify(name)}`;
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
-    }
-    if (outcome.kind === "refused") {
-      const text = outcome.problems.join("; ");
-      return { content: [{ type: "text" as const, text }], isError: true };
-    }
-    const { id, tool } = outcome;
-    const token = ctx.mcpReq._meta?.progressToken;
-    if (token === undefined) {
-      return { content: [{ type: "text" as const, text: createdText(id, tool) }] };
-    }
-    const ends = [this.#o.stopping, ctx.mcpReq.signal, ...from ? [from.left] : []];
-    const signal = AbortSignal.any(ends);
-    return waitForEnd({ store: this.#o.store, ctx, token, id, tool, signal });
   }
 }

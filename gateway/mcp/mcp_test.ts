@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { type Harness, startHarness, until } from "../testing/harness.ts";
+import { rpc } from "./testing.ts";
 
 const REVISIONS = [
   { revision: "2025-11-25", options: {} },
@@ -87,9 +88,10 @@ for (const { revision, options } of REVISIONS) {
     });
     await report(harness, progress, { status: "received", current_actor_idx: 0 }); // does not rise
     await report(harness, progress, { status: "completed", current_actor_idx: 0 });
-    await report(harness, `/envelopes/${id}/final`, '{"status":"succeeded","result":{"r":1e400}}');
+    await report(harness, `/envelopes/${id}/final`, '{"status":"succeeded","result":{"r":1e3}}');
     const result = await calling;
-    assert.equal(textOf(result), '{"r":1e400}');
+    assert.equal(textOf(result), '{"r":1e3}');
+    assert.deepEqual(result.structuredContent, { r: 1000 });
     assert.notEqual(result.isError, true);
     assert.equal(result._meta?.envelope_id, id);
     assert.deepEqual(seen, [
@@ -162,6 +164,57 @@ for (const { revision, options } of REVISIONS) {
     assert.equal(JSON.parse(textOf(await calling)).envelope_id, id);
   });
 }
+
+const NESTED = `
+tools:
+  - name: book
+    route: [prep]
+    parameters:
+      guests:
+        type: array
+        required: true
+        items:
+          type: object
+          properties:
+            name: { type: string, required: true, description: As in the passport }
+            age: { type: integer }
+      class: { type: string, options: [first, second], default: second }
+    examples: [{ guests: [{ name: Ada, age: 36 }] }]
+`;
+
+Deno.test("/mcp: tools/list has the whole schema of nested parameters, with examples", async () => {
+  await using harness = await startHarness({ yaml: NESTED });
+  const { result } = await rpc(harness, "2026-07-28", "tools/list");
+  assert.deepEqual(result.tools[0].inputSchema, {
+    type: "object",
+    properties: {
+      guests: {
+        type: "array",
+        items: {
+          type: "object",
+          properties: {
+            name: { type: "string", description: "As in the passport" },
+            age: { type: "integer" },
+          },
+          required: ["name"],
+          additionalProperties: false,
+        },
+      },
+      class: { type: "string", enum: ["first", "second"], default: "second" },
+    },
+    required: ["guests"],
+    additionalProperties: false,
+    examples: [{ guests: [{ name: "Ada", age: 36 }] }],
+  });
+});
+
+Deno.test("/mcp: tools/list says that calls may be tasks, in the words of each revision", async () => {
+  await using harness = await startHarness();
+  const { result } = await rpc(harness, "2025-11-25", "tools/list");
+  assert.deepEqual(result.tools[0].execution, { taskSupport: "optional" });
+  const modern = await rpc(harness, "2026-07-28", "tools/list");
+  assert.equal("execution" in modern.result.tools[0], false);
+});
 
 Deno.test("/mcp: arguments keep their digits on the way to the queue", async () => {
   await using harness = await startHarness();

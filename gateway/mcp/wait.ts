@@ -1,99 +1,77 @@
-/** Waiting for an envelope's end on behalf of an MCP client that asked for progress. */
+/** Waiting for an envelope's end on behalf of an MCP client. */
 
-import type { CallToolResult, ServerContext } from "@modelcontextprotocol/server";
-import type { JsonText } from "@asya/envelope";
-import { createdText } from "../calls.ts";
+import type { ServerContext } from "@modelcontextprotocol/server";
+import { isFinal } from "../envelopes/record.ts";
 import type { StoredEnvelope } from "../envelopes/view.ts";
-import { follow } from "../follow.ts";
+import { follow, patiently } from "../follow.ts";
 import type { Store, StoredUpdate } from "../store/store.ts";
-import type { Tool } from "../tools/tool.ts";
 
-/** How long a tool without a time-out is waited for, in milliseconds. */
+/** Longest wait for an end, in milliseconds. */
 const MAX_WAIT_MS = 3_600_000;
-const IDLE_MS = 15_000;
+/** How much longer than its own time-out an envelope is waited for, in milliseconds. */
+const LATE_MS = 15_000;
+/** How often it is looked at when nothing rings, in milliseconds. */
+const IDLE_MS = 60_000;
 
-/** A result as text for a model: a JSON string without its quotes, anything else as JSON. */
-function resultText(json: JsonText | undefined): string {
-  if (json === undefined) return "";
-  return json.startsWith('"') ? JSON.parse(json) : json;
+/** How to wait. */
+export interface WaitOptions {
+  readonly store: Store;
+  readonly id: string;
+  /** What the envelope is allowed, in seconds; 0: no limit of its own. */
+  readonly timeoutSeconds: number;
+  /** Aborts when the client has left or the gateway stops. */
+  readonly signal: AbortSignal;
+  /** Is given what happens on the way. */
+  readonly onUpdate?: (update: StoredUpdate) => Promise<void>;
 }
 
-function failureText({ record, result }: StoredEnvelope): string {
-  const parsed = result?.startsWith("{") ? JSON.parse(result) : {};
-  const message: unknown = parsed.details?.message;
-  const error = record.error ?? record.state;
-  return typeof message === "string" ? `${error}: ${message}` : error;
-}
-
-/** The answer of a call that has ended. */
-function endResult(found: StoredEnvelope): CallToolResult {
-  const _meta = { envelope_id: found.record.id };
-  if (found.record.state === "succeeded") {
-    return { content: [{ type: "text", text: resultText(found.result) }], _meta };
+/** The envelope at its end; `undefined` when `signal` aborted or the time was over before. */
+export async function waitForEnd(o: WaitOptions): Promise<StoredEnvelope | undefined> {
+  const { store, id, onUpdate } = o;
+  // A timer of our own: the one of AbortSignal.timeout would outlive the wait.
+  const time = new AbortController();
+  const limit = Math.min(o.timeoutSeconds * 1000 + LATE_MS, MAX_WAIT_MS);
+  const timer = setTimeout(() => time.abort(), o.timeoutSeconds === 0 ? MAX_WAIT_MS : limit);
+  const signal = AbortSignal.any([o.signal, time.signal]);
+  try {
+    for await (const page of follow(store, id, { after: 0, signal, idleMs: IDLE_MS })) {
+      if (onUpdate) { for (const update of page) await onUpdate(update); }
+    }
+    const found = await patiently(() => store.get(id), signal);
+    return found && isFinal(found.record.state) ? found : undefined;
+  } finally {
+    clearTimeout(timer);
   }
-  return { content: [{ type: "text", text: failureText(found) }], isError: true, _meta };
 }
 
-/** Sends what rises: MCP wants each notification higher than the one before. */
-class ProgressNotes {
+/** Progress notifications of one request: only what rises, as MCP wants it. */
+export class ProgressNotes {
   #sent = -1;
-  constructor(readonly ctx: ServerContext, readonly token: string | number) {}
 
-  async send(progress: number, message: string | undefined): Promise<void> {
-    if (progress <= this.#sent) return;
-    this.#sent = progress;
+  constructor(
+    private readonly ctx: ServerContext,
+    private readonly token: string | number,
+  ) {}
+
+  /** @param percent 0 to 100 */
+  async send(percent: number, message?: string): Promise<void> {
+    if (percent <= this.#sent) return;
+    this.#sent = percent;
     await this.ctx.mcpReq.notify({
       method: "notifications/progress",
       params: {
         progressToken: this.token,
-        progress,
+        progress: percent,
         total: 100,
         ...message === undefined ? {} : { message },
       },
     });
   }
 
+  /** Tells an update of the envelope, unless it is the end: that is in the answer. */
   async sendUpdate({ kind, final, data }: StoredUpdate): Promise<void> {
     if (kind !== "update" || final) return;
     const { progress_percent = 0, message } = JSON.parse(data);
     await this.send(progress_percent, message);
   }
-}
-
-/**
- * Waits for the end and reports progress on the way. When the client leaves, the gateway stops or
- * the time is over, it answers with where to look; the envelope goes on.
- */
-export async function waitForEnd(
-  o: {
-    readonly store: Store;
-    readonly ctx: ServerContext;
-    readonly token: string | number;
-    readonly id: string;
-    readonly tool: Tool;
-    /** Aborts when the client has left or the gateway stops. */
-    readonly signal: AbortSignal;
-  },
-): Promise<CallToolResult> {
-  const { store, ctx, id, tool } = o;
-  const notes = new ProgressNotes(ctx, o.token);
-  // A timer of our own: the one of AbortSignal.timeout would outlive the wait.
-  const time = new AbortController();
-  const timer = setTimeout(
-    () => time.abort(),
-    Math.min(tool.timeout * 1000 + IDLE_MS, MAX_WAIT_MS) || MAX_WAIT_MS,
-  );
-  const signal = AbortSignal.any([o.signal, time.signal]);
-  try {
-    await notes.send(0, undefined); // opens the stream, so that a client that leaves is noticed
-    for await (const page of follow(store, id, { after: 0, signal, idleMs: IDLE_MS })) {
-      if (tool.progress) { for (const update of page) await notes.sendUpdate(update); }
-      if (!page.at(-1)?.final) continue;
-      const found = await store.get(id);
-      if (found) return endResult(found);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return { content: [{ type: "text", text: createdText(id, tool) }] };
 }

@@ -1,11 +1,11 @@
 /** What anybody may ask about an envelope: how it stands, whether it is open, what happens. */
 
-import type { Hono } from "hono";
+import type { Context } from "hono";
 import { isFinal } from "../envelopes/record.ts";
 import { viewEnvelope } from "../envelopes/view.ts";
-import { follow } from "../follow.ts";
+import { follow, patiently } from "../follow.ts";
 import { eventStream, formatComment, formatEvent } from "../http/event_stream.ts";
-import { addRoute } from "../http/methods.ts";
+import type { Routes } from "../http/methods.ts";
 import { GatewayError } from "../http/problem.ts";
 import type { Store, StoredUpdate } from "../store/store.ts";
 
@@ -26,8 +26,13 @@ export function unknownEnvelope(id: string): GatewayError {
   return new GatewayError(404, "envelope_unknown", message);
 }
 
-async function eventOf(store: Store, id: string, update: StoredUpdate): Promise<string> {
-  const result = update.final ? (await store.get(id))?.result : undefined;
+async function eventOf(
+  store: Store,
+  id: string,
+  update: StoredUpdate,
+  signal: AbortSignal,
+): Promise<string> {
+  const result = update.final ? (await patiently(() => store.get(id), signal))?.result : undefined;
   const data = result === undefined
     ? update.data
     : `${update.data.slice(0, -1)},"result":${result}}`;
@@ -42,7 +47,10 @@ export async function* envelopeEvents(
 ): AsyncGenerator<string> {
   for await (const page of follow(store, id, { ...o, idleMs: o.keepaliveMs })) {
     if (page.length === 0) yield formatComment("keepalive");
-    else yield (await Promise.all(page.map((update) => eventOf(store, id, update)))).join("");
+    else {
+      const events = page.map((update) => eventOf(store, id, update, o.signal));
+      yield (await Promise.all(events)).join("");
+    }
   }
 }
 
@@ -51,36 +59,44 @@ function lastEventId(header: string | undefined): number {
   return header !== undefined && /^[0-9]{1,15}$/.test(header) ? Number(header) : 0;
 }
 
-/** Adds the routes. */
-export function addEnvelopeRoutes(app: Hono, { store, stopping }: EnvelopeRoutes): void {
-  addRoute(app, "/envelopes/:id", {
-    GET: async (c) => {
-      const id = c.req.param("id")!;
-      const found = await store.get(id);
-      if (found === undefined) throw unknownEnvelope(id);
-      return c.body(viewEnvelope(found), 200, { "content-type": "application/json" });
+async function stream(c: Context, { store, stopping }: EnvelopeRoutes): Promise<Response> {
+  const id = c.req.param("id")!;
+  const record = await store.head(id);
+  if (record === undefined) throw unknownEnvelope(id);
+  const after = lastEventId(c.req.header("last-event-id"));
+  if (after > 0 && isFinal(record.state) && (await store.updates(id, after, 1)).length === 0) {
+    return c.body(null, 204); // tells a browser's EventSource to stop coming back
+  }
+  const ended = new AbortController();
+  const signal = AbortSignal.any([stopping, ended.signal]);
+  const events = envelopeEvents(store, id, { after, signal, keepaliveMs: KEEPALIVE_MS });
+  return eventStream(events, { stallMs: STALL_MS, onEnd: () => ended.abort() });
+}
+
+/** The routes. */
+export function envelopeRoutes(o: EnvelopeRoutes): Routes {
+  const { store } = o;
+  return {
+    "/envelopes/": {
+      GET: () => {
+        throw new GatewayError(400, "id_missing", "the envelope's id is missing in the path");
+      },
     },
-  });
-  addRoute(app, "/envelopes/:id/active", {
-    GET: async (c) => {
-      const record = await store.head(c.req.param("id")!);
-      const active = record !== undefined && !isFinal(record.state);
-      return c.json({ active }, active ? 200 : 410);
+    "/envelopes/:id": {
+      GET: async (c) => {
+        const id = c.req.param("id")!;
+        const found = await store.get(id);
+        if (found === undefined) throw unknownEnvelope(id);
+        return c.body(viewEnvelope(found), 200, { "content-type": "application/json" });
+      },
     },
-  });
-  addRoute(app, "/envelopes/:id/stream", {
-    GET: async (c) => {
-      const id = c.req.param("id")!;
-      const record = await store.head(id);
-      if (record === undefined) throw unknownEnvelope(id);
-      const after = lastEventId(c.req.header("last-event-id"));
-      if (after > 0 && isFinal(record.state) && (await store.updates(id, after, 1)).length === 0) {
-        return c.body(null, 204); // tells a browser's EventSource to stop coming back
-      }
-      const ended = new AbortController();
-      const signal = AbortSignal.any([stopping, ended.signal]);
-      const events = envelopeEvents(store, id, { after, signal, keepaliveMs: KEEPALIVE_MS });
-      return eventStream(events, { stallMs: STALL_MS, onEnd: () => ended.abort() });
+    "/envelopes/:id/active": {
+      GET: async (c) => {
+        const record = await store.head(c.req.param("id")!);
+        const active = record !== undefined && !isFinal(record.state);
+        return c.json({ active }, active ? 200 : 410);
+      },
     },
-  });
+    "/envelopes/:id/stream": { GET: (c) => stream(c, o) },
+  };
 }

@@ -1,8 +1,8 @@
 /** What only the mesh may do: report progress and ends, register children. */
 
-import type { Hono, MiddlewareHandler } from "hono";
+import type { MiddlewareHandler } from "hono";
 import { MAX_PROGRESS_BYTES, MAX_RESULT_BYTES, readBody } from "../http/body.ts";
-import { addRoute } from "../http/methods.ts";
+import type { Routes } from "../http/methods.ts";
 import { GatewayError } from "../http/problem.ts";
 import { readObject } from "../json.ts";
 import { applyBatch } from "../report_batch.ts";
@@ -17,36 +17,38 @@ function expectApplied(id: string, applied: Applied) {
   throw new GatewayError(409, "envelope_final", message);
 }
 
-/** Adds the routes, each behind `auth`. */
-export function addReportRoutes(app: Hono, reports: Reports, auth: MiddlewareHandler): void {
-  addRoute(app, "/envelopes/:id/progress", {
-    POST: [auth, async (c) => {
-      const id = c.req.param("id")!;
-      const members = readObject(await readBody(c.req.raw, MAX_PROGRESS_BYTES));
-      const record = expectApplied(id, await reports.progress(id, members, "refuse"));
-      return c.json({ status: "ok", progress_percent: record.progressPercent });
-    }],
-  });
-  addRoute(app, "/envelopes/:id/final", {
-    POST: [auth, async (c) => {
-      const id = c.req.param("id")!;
-      const members = readObject(await readBody(c.req.raw, MAX_RESULT_BYTES));
-      expectApplied(id, await reports.final(id, members));
-      return c.json({ status: "ok" });
-    }],
-  });
-  addRoute(app, "/envelopes", {
-    POST: [auth, async (c) => {
-      const members = readObject(await readBody(c.req.raw, MAX_PROGRESS_BYTES));
-      const { id, known } = await reports.child(members);
-      if (known) return c.json({ id, status: "created" }, 201);
-      throw new GatewayError(404, "parent_unknown", "there is no envelope with that parent_id");
-    }],
-  });
-  addRoute(app, "/reports", {
-    POST: [
-      auth,
-      async (c) => c.json(await applyBatch(reports, await readBody(c.req.raw, MAX_RESULT_BYTES))),
-    ],
-  });
+/** The routes, each behind `auth`. */
+export function reportRoutes(reports: Reports, auth: MiddlewareHandler): Routes {
+  return {
+    "/envelopes/:id/progress": {
+      POST: [auth, async (c) => {
+        const id = c.req.param("id")!;
+        const members = readObject(await readBody(c.req.raw, MAX_PROGRESS_BYTES));
+        const record = expectApplied(id, await reports.progress(id, members, "refuse"));
+        return c.json({ status: "ok", progress_percent: record.progressPercent });
+      }],
+    },
+    "/envelopes/:id/final": {
+      POST: [auth, async (c) => {
+        const id = c.req.param("id")!;
+        const members = readObject(await readBody(c.req.raw, MAX_RESULT_BYTES));
+        expectApplied(id, await reports.final(id, members));
+        return c.json({ status: "ok" });
+      }],
+    },
+    "/envelopes": {
+      POST: [auth, async (c) => {
+        const members = readObject(await readBody(c.req.raw, MAX_PROGRESS_BYTES));
+        const { id, kind } = await reports.child(members);
+        if (kind !== "unknown") return c.json({ id, status: "created" }, 201);
+        throw new GatewayError(404, "parent_unknown", "there is no envelope with that parent_id");
+      }],
+    },
+    "/reports": {
+      POST: [
+        auth,
+        async (c) => c.json(await applyBatch(reports, await readBody(c.req.raw, MAX_RESULT_BYTES))),
+      ],
+    },
+  };
 }

@@ -19,6 +19,6 @@ export async function openStore(
   >,
   log: Logger,
 ): Promise<Store> {
-  if (databaseUrl === undefined) return openSqliteStore(storePath);
+  if (databaseUrl === undefined) return openSqliteStore(storePath, { log, retentionMs });
   return await openPostgresStore(databaseUrl, { log, retentionMs });
 }

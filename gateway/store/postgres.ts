@@ -8,8 +8,17 @@ import { type DatabaseAddress, parseDatabaseUrl } from "./postgres/address.ts";
 import { Database } from "./postgres/database.ts";
 import { Lane } from "./postgres/lane.ts";
 import { Listener } from "./postgres/listener.ts";
-import { claim, forget, overdue, type Page, readEnvelopes, readUpdates } from "./postgres/reads.ts";
-import { repeat, type Repetition } from "./postgres/repeat.ts";
+import {
+  claim,
+  forget,
+  forgetKeys,
+  listRecords,
+  outbox,
+  overdue,
+  type Page,
+  readEnvelopes,
+  readUpdates,
+} from "./postgres/reads.ts";
 import { fromKey, readRecord, toKey } from "./postgres/rows.ts";
 import { migrate, StoreTooNew } from "./postgres/schema.ts";
 import {
@@ -18,10 +27,20 @@ import {
   type ChangeJob,
   createAll,
   type CreateJob,
+  createOnce,
   readHeads,
   type Settled,
 } from "./postgres/writes.ts";
-import { type Outcome, type Store, type StoredUpdate, StoreUnavailable } from "./store.ts";
+import { repeat, type Repetition } from "./repeat.ts";
+import {
+  KEY_MS,
+  type ListQuery,
+  type Once,
+  type Outcome,
+  type Store,
+  type StoredUpdate,
+  StoreUnavailable,
+} from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
 export { StoreTooNew };
@@ -56,6 +75,8 @@ class PostgresStore implements Store {
   readonly #listener: Listener;
   readonly #creates: Lane<CreateJob, boolean>;
   readonly #changes: Lane<ChangeJob, Settled>;
+  readonly #creatingOnce: Lane<CreateJob & { once: Once }, { id: string; fingerprint: string }>;
+  readonly #lists: Lane<ListQuery, EnvelopeRecord[]>;
   readonly #heads: Lane<string, EnvelopeRecord | undefined>;
   readonly #envelopes: Lane<string, StoredEnvelope | undefined>;
   readonly #updates: Lane<Page, StoredUpdate[]>;
@@ -89,6 +110,16 @@ class PostgresStore implements Store {
       weigh: ({ payload }) => payload.length,
       run: (jobs) => createAll(database, to, jobs),
     });
+    this.#creatingOnce = new Lane({
+      batch: 1,
+      width: 2,
+      run: async ([job]) => [await createOnce(database, to, job!)],
+    });
+    this.#lists = new Lane({
+      batch: 1,
+      width: 2,
+      run: async ([query]) => [await listRecords(database, query!)],
+    });
     this.#changes = new Lane({
       batch: BATCH,
       width: 1,
@@ -115,9 +146,7 @@ class PostgresStore implements Store {
       width: 1,
       run: (pages) => readUpdates(database, pages),
     });
-    if (retentionMs > 0) {
-      this.#repeated.push(repeat(PREPARE_PAUSE_MS, () => this.#forget(retentionMs)));
-    }
+    this.#repeated.push(repeat(PREPARE_PAUSE_MS, () => this.#forget(retentionMs)));
   }
 
   /** Prepares the database; while it is away that goes on behind, and the store says so. */
@@ -157,7 +186,10 @@ class PostgresStore implements Store {
   async #forget(retentionMs: number): Promise<number> {
     if (this.#refusal !== undefined) return PREPARE_PAUSE_MS;
     try {
-      const count = await forget(this.#database, Date.now() - retentionMs, FORGET_LIMIT);
+      const now = Date.now();
+      await forgetKeys(this.#database, now - KEY_MS, FORGET_LIMIT);
+      if (retentionMs === 0) return FORGET_IDLE_MS;
+      const count = await forget(this.#database, now - retentionMs, FORGET_LIMIT);
       return count === FORGET_LIMIT ? FORGET_PAUSE_MS : FORGET_IDLE_MS;
     } catch (error) {
       this.#log.warn("deleting old envelopes failed, will be repeated", { error });
@@ -168,6 +200,20 @@ class PostgresStore implements Store {
   async create(change: Change, payload: JsonText): Promise<boolean> {
     this.#check();
     return await this.#creates.add({ change, payload });
+  }
+
+  async createOnce(
+    change: Change,
+    payload: JsonText,
+    once: Once,
+  ): Promise<{ readonly id: string; readonly fingerprint: string }> {
+    this.#check();
+    return await this.#creatingOnce.add({ change, payload, once });
+  }
+
+  async list(query: ListQuery): Promise<EnvelopeRecord[]> {
+    this.#check();
+    return await this.#lists.add(query);
   }
 
   async head(id: string): Promise<EnvelopeRecord | undefined> {
@@ -204,6 +250,11 @@ class PostgresStore implements Store {
     return await claim(this.#database, o);
   }
 
+  async outbox(limit: number): Promise<{ readonly count: number; readonly oldest?: number }> {
+    this.#check();
+    return await outbox(this.#database, limit);
+  }
+
   async overdue(now: number, limit: number): Promise<string[]> {
     this.#check();
     return await overdue(this.#database, now, limit);
@@ -215,7 +266,15 @@ class PostgresStore implements Store {
 
   async #close(): Promise<void> {
     this.#refusal = "the store is closed";
-    const lanes = [this.#creates, this.#changes, this.#heads, this.#envelopes, this.#updates];
+    const lanes = [
+      this.#creates,
+      this.#creatingOnce,
+      this.#changes,
+      this.#heads,
+      this.#envelopes,
+      this.#updates,
+      this.#lists,
+    ];
     await Promise.all([
       this.#listener.close(),
       ...this.#repeated.map((one) => one.stop()),

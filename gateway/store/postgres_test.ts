@@ -7,10 +7,10 @@ import { openPostgresStore, StoreTooNew } from "./postgres.ts";
 import { parseDatabaseUrl } from "./postgres/address.ts";
 import { Database } from "./postgres/database.ts";
 import { forget } from "./postgres/reads.ts";
-import { migrate } from "./postgres/schema.ts";
+import { migrate, MIGRATIONS } from "./postgres/schema.ts";
 import { type TestDatabase, testDatabase, WITHOUT } from "./postgres/testing.ts";
 import { type Store, StoreUnavailable } from "./store.ts";
-import { testStore } from "./store_suite.ts";
+import { oldRecords, testStore } from "./store_suite.ts";
 
 const { ignore, why } = WITHOUT;
 if (!ignore) testStore("openPostgresStore()", () => testDatabase());
@@ -204,7 +204,7 @@ test("prepares a database once, however many begin at once", async (database) =>
   await Promise.all(stores.map((store, n) => store.create(call(`e${n}`), "1")));
   await Promise.all(stores.map((store) => store.close()));
   const rows = await database.sql`SELECT version FROM gateway_schema`;
-  assert.deepEqual(rows.map(({ version }) => version), [1]);
+  assert.deepEqual(rows.map(({ version }) => version).sort(), [1, 2, 3]);
 });
 
 test("refuses tables of a later version, naming both", async (database) => {
@@ -212,9 +212,29 @@ test("refuses tables of a later version, naming both", async (database) => {
   await database.sql`INSERT INTO gateway_schema (version) VALUES (7)`;
   await assert.rejects(database.open(), (error) => {
     assert.ok(error instanceof StoreTooNew);
-    assert.match(error.message, /have version 7, this program knows 1/);
+    assert.match(error.message, /have version 7, this program knows 3/);
     return true;
   });
+});
+
+test("takes over a database of the version before", async (place) => {
+  const database = new Database(parseDatabaseUrl(place.url), { connections: 1 });
+  await migrate(database, MIGRATIONS.slice(0, 1));
+  await database.close();
+  for (const record of oldRecords) {
+    await place.sql`INSERT INTO gateway_envelopes (id, record, version, seq, payload)
+      VALUES (${record.id}, ${JSON.stringify(record)}, 1, 0, '1')`;
+  }
+  const store = await place.open();
+  const ids = async (query: object) =>
+    (await store.list({ limit: 9, ...query })).map(({ id }) => id);
+  assert.deepEqual(await ids({}), ["open", "child", "ended"]);
+  assert.deepEqual(await ids({ states: ["running"] }), ["open", "child"]);
+  assert.deepEqual(await ids({ actor: "prep" }), ["child", "ended"]);
+  assert.deepEqual(await ids({ actor: "infer" }), ["open"]);
+  assert.deepEqual(await ids({ parentId: "open" }), ["child"]);
+  assert.deepEqual(await store.get("open"), { record: oldRecords[0], payload: "1" });
+  await store.close();
 });
 
 test("needs no right to make tables where they are there", async (database) => {

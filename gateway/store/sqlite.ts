@@ -2,11 +2,19 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { JsonText } from "@asya/envelope";
-import { type Change, type EnvelopeRecord, isFinal } from "../envelopes/record.ts";
+import type { Logger } from "@asya/telemetry";
+import { actorOf, type Change, type EnvelopeRecord, isFinal } from "../envelopes/record.ts";
 import type { StoredEnvelope } from "../envelopes/view.ts";
 import { GroupCommit } from "./group_commit.ts";
+import { listStatement } from "./list.ts";
+import { repeat, type Repetition } from "./repeat.ts";
+import { migrate } from "./sqlite/schema.ts";
+import { STATEMENTS } from "./sqlite/statements.ts";
 import {
+  KEY_MS,
+  type ListQuery,
   MAX_UPDATES,
+  type Once,
   type Outcome,
   type Store,
   type StoredUpdate,
@@ -14,32 +22,22 @@ import {
 } from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
-/** Version of the tables below. */
-const SCHEMA = 1;
-
-/**
- * `due` is the deadline of an open envelope. Bodies have a table of their own, because a changed
- * row is written anew as a whole.
- */
-const TABLES = `
-CREATE TABLE IF NOT EXISTS gateway_schema (version INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS gateway_envelopes (
-  id TEXT PRIMARY KEY, record TEXT NOT NULL, seq INTEGER NOT NULL,
-  due INTEGER, publish_after INTEGER
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS gateway_due ON gateway_envelopes (due) WHERE due IS NOT NULL;
-CREATE INDEX IF NOT EXISTS gateway_unpublished ON gateway_envelopes (publish_after)
-  WHERE publish_after IS NOT NULL;
-CREATE TABLE IF NOT EXISTS gateway_bodies (id TEXT PRIMARY KEY, payload TEXT NOT NULL, result TEXT);
-CREATE TABLE IF NOT EXISTS gateway_updates (
-  id TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, final INTEGER NOT NULL,
-  data TEXT NOT NULL, PRIMARY KEY (id, seq)
-) WITHOUT ROWID;
-`;
-
 /** Waiting for another process while the file is set up, then while serving, in milliseconds. */
 const SETUP_WAIT_MS = 5_000;
 const SERVING_WAIT_MS = 5;
+
+/** Envelopes deleted at once, and the pauses while there are more and when there are none. */
+const FORGET_LIMIT = 20;
+const FORGET_PAUSE_MS = 20;
+const FORGET_IDLE_MS = 60_000;
+
+/** How the embedded store works. */
+export interface SqliteStoreOptions {
+  /** Final envelopes are deleted so many milliseconds after their end; 0 or absent: never. */
+  readonly retentionMs?: number;
+  /** Told when deleting fails. */
+  readonly log?: Logger;
+}
 
 /** Creates the file beforehand: SQLite would make it readable by everybody. */
 function ensurePrivate(path: string): void {
@@ -49,12 +47,7 @@ function ensurePrivate(path: string): void {
 
 function prepareTables(db: DatabaseSync): void {
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  db.exec(TABLES);
-  const found = db.prepare("SELECT max(version) AS version FROM gateway_schema").get()?.version;
-  if (found === null) db.exec(`INSERT INTO gateway_schema VALUES (${SCHEMA})`);
-  else if (found !== SCHEMA) {
-    throw new Error(`its tables have version ${found}, this program knows ${SCHEMA}`);
-  }
+  migrate(db);
   // One process owns the file: the claims of the one before are void.
   db.exec("UPDATE gateway_envelopes SET publish_after = 0 WHERE publish_after IS NOT NULL");
 }
@@ -79,23 +72,46 @@ class SqliteStore implements Store {
   readonly #watchers = new Watchers();
   readonly #sql: Readonly<Record<keyof typeof STATEMENTS, ReturnType<DatabaseSync["prepare"]>>>;
 
-  constructor(path: string) {
+  readonly #o: SqliteStoreOptions;
+  readonly #forgetting: Repetition;
+
+  constructor(path: string, options: SqliteStoreOptions) {
+    this.#o = options;
     this.#db = open(path);
     this.#writes = new GroupCommit(this.#db);
     const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, this.#db.prepare(sql)]);
     this.#sql = Object.fromEntries(prepared);
+    this.#forgetting = repeat(FORGET_PAUSE_MS, () => this.#forget());
   }
 
   async create(change: Change, payload: JsonText): Promise<boolean> {
     const { id } = change.record;
-    const created = await this.#writes.run(() => {
-      if (this.#sql.head.get(id) !== undefined) return false;
-      this.#write(change, 0);
-      this.#sql.addBodies.run(id, payload, change.result ?? null);
-      return true;
-    });
+    const created = await this.#writes.run(() => this.#add(change, payload));
     if (created && change.update) this.#watchers.wake(id);
     return created;
+  }
+
+  createOnce(
+    change: Change,
+    payload: JsonText,
+    { key, fingerprint, freeBefore }: Once,
+  ): Promise<{ readonly id: string; readonly fingerprint: string }> {
+    const { id, createdAt } = change.record;
+    return this.#writes.run(() => {
+      const taken = this.#sql.key.get(key, freeBefore);
+      if (taken) return { id: String(taken.id), fingerprint: String(taken.fingerprint) };
+      if (!this.#add(change, payload)) throw new Error(`the id ${id} is there already`);
+      this.#sql.setKey.run(key, fingerprint, id, createdAt);
+      return { id, fingerprint };
+    });
+  }
+
+  #add(change: Change, payload: JsonText): boolean {
+    const { id } = change.record;
+    if (this.#sql.head.get(id) !== undefined) return false;
+    this.#write(change, 0);
+    this.#sql.addBodies.run(id, payload, change.result ?? null, change.failedInput ?? null);
+    return true;
   }
 
   head(id: string): Promise<EnvelopeRecord | undefined> {
@@ -120,7 +136,9 @@ class SqliteStore implements Store {
       const change = decide(found.record);
       if (change === undefined) return { changed: false, record: found.record };
       this.#write(change, found.seq, isFinal(found.record.state));
-      if (change.result !== undefined) this.#sql.setResult.run(change.result, id);
+      const { result, failedInput } = change;
+      if (result !== undefined) this.#sql.setResult.run(result, id);
+      if (failedInput !== undefined) this.#sql.setFailedInput.run(failedInput, id);
       woken = change.update !== undefined;
       return { changed: true, record: change.record };
     });
@@ -137,6 +155,14 @@ class SqliteStore implements Store {
         data: String(row.data),
       }))
     );
+  }
+
+  list(query: ListQuery): Promise<EnvelopeRecord[]> {
+    return this.#read(() => {
+      const options = { columns: "record", place: (n: number) => `?${n}`, toKey: String };
+      const { sql, values } = listStatement(query, options);
+      return this.#db.prepare(sql).all(...values).map(({ record }) => JSON.parse(String(record)));
+    });
   }
 
   watch(id: string, wake: () => void): () => void {
@@ -156,16 +182,49 @@ class SqliteStore implements Store {
     );
   }
 
+  outbox(limit: number): Promise<{ readonly count: number; readonly oldest?: number }> {
+    return this.#read(() => {
+      const { count, oldest } = this.#sql.outbox.get(limit)!;
+      return { count: Number(count), ...oldest === null ? {} : { oldest: Number(oldest) } };
+    });
+  }
+
   overdue(now: number, limit: number): Promise<string[]> {
     return this.#read(() => this.#sql.overdue.all(now, limit).map(({ id }) => String(id)));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    const forgetting = this.#forgetting.stop();
     if (this.#db.isOpen) {
       this.#writes.close();
       this.#db.close();
     }
-    return Promise.resolve();
+    await forgetting;
+  }
+
+  /** Deletes some of what is old; resolves with the pause until the next turn, in milliseconds. */
+  async #forget(): Promise<number> {
+    const { retentionMs = 0, log } = this.#o;
+    const now = Date.now();
+    try {
+      const old = retentionMs > 0 ? await this.#ended(now - retentionMs) : [];
+      await this.#writes.run(() => {
+        for (const id of old) {
+          this.#sql.deleteUpdates.run(id);
+          this.#sql.deleteBodies.run(id);
+          this.#sql.deleteEnvelope.run(id);
+        }
+        return this.#sql.oldKeys.run(now - KEY_MS, FORGET_LIMIT);
+      });
+      return old.length === FORGET_LIMIT ? FORGET_PAUSE_MS : FORGET_IDLE_MS;
+    } catch (error) {
+      if (this.#db.isOpen) log?.warn("deleting old envelopes failed, will be repeated", { error });
+      return FORGET_IDLE_MS;
+    }
+  }
+
+  #ended(before: number): Promise<string[]> {
+    return this.#read(() => this.#sql.ended.all(before, FORGET_LIMIT).map(({ id }) => String(id)));
   }
 
   /** Reads run between transactions, never inside one, so they see only what is on disk. */
@@ -185,8 +244,12 @@ class SqliteStore implements Store {
   }
 
   #bodies(id: string): { payload: JsonText; result?: JsonText } {
-    const { payload, result } = this.#sql.bodies.get(id)!;
-    return { payload: String(payload), ...result === null ? {} : { result: String(result) } };
+    const { payload, result, failed_input } = this.#sql.bodies.get(id)!;
+    return {
+      payload: String(payload),
+      ...result === null ? {} : { result: String(result) },
+      ...failed_input === null ? {} : { failedInput: String(failed_input) },
+    };
   }
 
   /** @param ended it is final already, so its last update is the final one and stays the last */
@@ -198,29 +261,23 @@ class SqliteStore implements Store {
       const { kind, final, data } = update;
       this.#sql.addUpdate.run(record.id, ended ? lastSeq : seq, kind, final ? 1 : 0, data);
     }
-    const due = isFinal(record.state) ? null : record.deadline ?? null;
-    const publishAfter = record.publishAfter ?? null;
-    this.#sql.setRecord.run(record.id, JSON.stringify(record), seq, due, publishAfter);
+    const { id, state, createdAt, updatedAt } = record;
+    const final = isFinal(state);
+    this.#sql.setRecord.run(
+      id,
+      JSON.stringify(record),
+      seq,
+      final ? null : record.deadline ?? null,
+      record.publishAfter ?? null,
+      state,
+      record.tool ?? null,
+      actorOf(record) ?? null,
+      record.parentId ?? null,
+      createdAt,
+      final ? updatedAt : null,
+    );
   }
 }
-
-const STATEMENTS = {
-  head: "SELECT record, seq FROM gateway_envelopes WHERE id = ?",
-  setRecord:
-    `INSERT INTO gateway_envelopes (id, record, seq, due, publish_after) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET record = excluded.record, seq = excluded.seq,
-      due = excluded.due, publish_after = excluded.publish_after`,
-  bodies: "SELECT payload, result FROM gateway_bodies WHERE id = ?",
-  addBodies: "INSERT INTO gateway_bodies (id, payload, result) VALUES (?, ?, ?)",
-  setResult: "UPDATE gateway_bodies SET result = ? WHERE id = ?",
-  updates: `SELECT seq, kind, final, data FROM gateway_updates WHERE id = ? AND seq > ?
-    ORDER BY seq LIMIT ?`,
-  addUpdate: "INSERT INTO gateway_updates (id, seq, kind, final, data) VALUES (?, ?, ?, ?, ?)",
-  moveUpdate: "UPDATE gateway_updates SET seq = ? WHERE id = ? AND seq = ?",
-  unpublished: `SELECT id FROM gateway_envelopes WHERE publish_after <= ?
-    ORDER BY publish_after LIMIT ?`,
-  overdue: "SELECT id FROM gateway_envelopes WHERE due <= ? ORDER BY due LIMIT ?",
-} as const;
 
 /**
  * Opens the embedded store, and makes the file if there is none. One process at a time: opening it
@@ -236,6 +293,6 @@ const STATEMENTS = {
  * await store.close();
  * ```
  */
-export function openSqliteStore(path: string): Store {
-  return new SqliteStore(path);
+export function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
+  return new SqliteStore(path, options);
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { newCall } from "../envelopes/create.ts";
+import { finished } from "../envelopes/final.ts";
 import { openSqliteStore } from "./sqlite.ts";
+import { MIGRATIONS } from "./sqlite/schema.ts";
 import { StoreUnavailable } from "./store.ts";
-import { testStore } from "./store_suite.ts";
+import { oldRecords, testStore } from "./store_suite.ts";
+import { until } from "../testing/harness.ts";
 
 testStore("openSqliteStore()", async () => {
   const folder = await Deno.makeTempDir();
@@ -52,9 +55,9 @@ Deno.test("openSqliteStore() refuses tables of a later version", () =>
     const path = `${folder}/s.sqlite`;
     await openSqliteStore(path).close();
     const db = new DatabaseSync(path);
-    db.exec("UPDATE gateway_schema SET version = 2");
+    db.exec("UPDATE gateway_schema SET version = 7");
     db.close();
-    assert.throws(() => openSqliteStore(path), /version 2/);
+    assert.throws(() => openSqliteStore(path), /version 7, this program knows 3/);
   }));
 
 Deno.test("openSqliteStore() waits without stopping while another process writes", () =>
@@ -82,4 +85,50 @@ Deno.test("openSqliteStore() keeps its file private", () =>
     const path = `${folder}/s.sqlite`;
     await openSqliteStore(path).close();
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+  }));
+
+Deno.test("openSqliteStore() takes over a file of the version before", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/s.sqlite`;
+    const db = new DatabaseSync(path);
+    db.exec("CREATE TABLE gateway_schema (version INTEGER NOT NULL)");
+    db.exec(`INSERT INTO gateway_schema VALUES (1); ${MIGRATIONS[0]}`);
+    for (const record of oldRecords) {
+      db.prepare("INSERT INTO gateway_envelopes (id, record, seq) VALUES (?, ?, 0)")
+        .run(record.id, JSON.stringify(record));
+      db.prepare("INSERT INTO gateway_bodies (id, payload) VALUES (?, '1')").run(record.id);
+    }
+    db.close();
+    const store = openSqliteStore(path, { retentionMs: 1_000 });
+    const ids = async (query: object) =>
+      (await store.list({ limit: 9, ...query })).map(({ id }) => id);
+    assert.deepEqual(await ids({}), ["open", "child", "ended"]);
+    assert.deepEqual(await ids({ states: ["running"] }), ["open", "child"]);
+    assert.deepEqual(await ids({ actor: "prep" }), ["child", "ended"]);
+    assert.deepEqual(await ids({ parentId: "open" }), ["child"]);
+    assert.deepEqual(await store.get("open"), { record: oldRecords[0], payload: "1" });
+    await until("what ended long ago is deleted", async () => (await ids({})).length === 2);
+    await store.close();
+    await openSqliteStore(path).close();
+  }));
+
+Deno.test("openSqliteStore() deletes what ended longer ago than it is to be kept", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/s.sqlite`;
+    const before = openSqliteStore(path);
+    await Promise.all(Array.from({ length: 50 }, async (_, n) => {
+      const id = `e${n}`;
+      const record = newCall({ id, actors: ["prep"], now: 0, publishAfter: 1 });
+      await before.create({ record }, "1");
+      const end = { status: "failed", error: "x" } as const;
+      if (n > 0) await before.change(id, (r) => finished(r, end, n % 2 ? 1 : Date.now()));
+    }));
+    await before.close();
+    const store = openSqliteStore(path, { retentionMs: 3_600_000 });
+    const left = async () => (await store.list({ limit: 100 })).map(({ id }) => id);
+    await until("the old ones are gone", async () => (await left()).length === 25);
+    assert.ok((await left()).every((id) => Number(id.slice(1)) % 2 === 0));
+    assert.deepEqual(await store.updates("e1", 0, 10), []);
+    assert.equal((await store.updates("e2", 0, 10)).length, 1);
+    await store.close();
   }));

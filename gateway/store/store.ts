@@ -4,7 +4,7 @@
  */
 
 import type { JsonText } from "@asya/envelope";
-import type { Change, EnvelopeRecord, Update } from "../envelopes/record.ts";
+import type { Change, EnvelopeRecord, State, Update } from "../envelopes/record.ts";
 import type { StoredEnvelope } from "../envelopes/view.ts";
 
 /** Updates kept of one envelope; later ones change the record only, the final one is always kept. */
@@ -24,10 +24,54 @@ export interface Outcome {
   readonly record: EnvelopeRecord;
 }
 
+/** Which envelopes to list; what is absent does not matter. */
+export interface ListQuery {
+  /** In one of these states. */
+  readonly states?: readonly State[];
+  /** At this actor, or ended there. */
+  readonly actor?: string;
+  /** Made by a call of this tool. */
+  readonly tool?: string;
+  /** Made by a call of one of these tools. */
+  readonly tools?: readonly string[];
+  /** Split off this envelope. */
+  readonly parentId?: string;
+  /** Made at this time or later, in milliseconds since 1970. */
+  readonly createdFrom?: number;
+  /** Made before this time, in milliseconds since 1970. */
+  readonly createdBefore?: number;
+  /** Behind this one, the last of the page before. */
+  readonly behind?: Pick<EnvelopeRecord, "createdAt" | "id">;
+  /** At most so many. */
+  readonly limit: number;
+}
+
+/** A key that lets one envelope be made, however often its maker asks. */
+export interface Once {
+  /** Who asks for what: short, ASCII. */
+  readonly key: string;
+  /** What is asked for: short, ASCII. */
+  readonly fingerprint: string;
+  /** A key that was used before this time, in milliseconds since 1970, is free again. */
+  readonly freeBefore: number;
+}
+
+/** How long a key of {@linkcode Once} is kept at least, in milliseconds. */
+export const KEY_MS = 24 * 3_600_000;
+
 /** A store may be shared by several gateways. Each method throws {@linkcode StoreUnavailable}. */
 export interface Store {
   /** Adds an envelope with its payload; false, and nothing altered, when the id exists. */
   create(change: Change, payload: JsonText): Promise<boolean>;
+  /**
+   * Adds an envelope unless its key is taken. The envelope that has the key, the new one or the one
+   * before, and what was asked for then; nothing is altered where that is not the new one.
+   */
+  createOnce(
+    change: Change,
+    payload: JsonText,
+    once: Once,
+  ): Promise<{ readonly id: string; readonly fingerprint: string }>;
   /** The record alone; `undefined` when the id is unknown. */
   head(id: string): Promise<EnvelopeRecord | undefined>;
   /** The record with payload and result; `undefined` when the id is unknown. */
@@ -44,6 +88,8 @@ export interface Store {
   ): Promise<Outcome | undefined>;
   /** The history behind number `after`, oldest first, at most `limit`. */
   updates(id: string, after: number, limit: number): Promise<StoredUpdate[]>;
+  /** Envelopes, the newest first; those made at the same time in the order of their ids, backwards. */
+  list(query: ListQuery): Promise<EnvelopeRecord[]>;
   /** Calls `wake` after each new update of the envelope, whoever wrote it. Returns the undo. */
   watch(id: string, wake: () => void): () => void;
   /**
@@ -53,6 +99,8 @@ export interface Store {
   claimUnpublished(
     o: { readonly now: number; readonly until: number; readonly limit: number },
   ): Promise<StoredEnvelope[]>;
+  /** How many are not published yet, counted up to `limit`, and when the oldest of those was made. */
+  outbox(limit: number): Promise<{ readonly count: number; readonly oldest?: number }>;
   /** Ids of open envelopes whose deadline is not after `now`, longest overdue first. */
   overdue(now: number, limit: number): Promise<string[]>;
   /** Finishes what was begun and lets go. Safe to call twice. */

@@ -1,11 +1,12 @@
 /** What every store must do; each implementation runs it against the real thing. */
 
 import assert from "node:assert/strict";
+import { cancelled } from "../envelopes/cancel.ts";
 import { newCall, newChild, published } from "../envelopes/create.ts";
 import { finished } from "../envelopes/final.ts";
 import { progressed, recalled } from "../envelopes/progress.ts";
-import type { Change, EnvelopeRecord } from "../envelopes/record.ts";
-import { MAX_UPDATES, type Store, StoreUnavailable } from "./store.ts";
+import { type Change, type EnvelopeRecord, withoutPublishAfter } from "../envelopes/record.ts";
+import { type ListQuery, MAX_UPDATES, type Store, StoreUnavailable } from "./store.ts";
 
 /** A place where a store keeps things. */
 export interface StorePlace extends AsyncDisposable {
@@ -21,6 +22,29 @@ const step = (record: EnvelopeRecord) =>
   progressed(record, { status: "processing", actorIdx: 0 }, 2_000);
 const succeed = (record: EnvelopeRecord) =>
   finished(record, { status: "succeeded", result: '{"big":9007199254740993}' }, 3_000);
+
+const old: readonly EnvelopeRecord[] = [
+  {
+    ...newCall({ id: "open", actors: ["prep", "infer"], now: 3_000, publishAfter: 0 }),
+    state: "running",
+    currentActorIdx: 1,
+    currentActorName: "infer",
+    message: 'half \ud800, nul \0, "state":"failed"',
+  },
+  {
+    ...newChild(
+      { id: "child", actors: ["prep"], current: 0, createdAt: 2_000 },
+      newCall({ id: "open", actors: ["prep"], now: 3_000, publishAfter: 0 }),
+    ),
+  },
+  {
+    ...newCall({ id: "ended", actors: ["prep"], now: 1_000, publishAfter: 0 }),
+    state: "succeeded",
+  },
+];
+
+/** What a program of the version before kept, the newest first. */
+export const oldRecords = old.map(withoutPublishAfter);
 
 /** Adds the suite's tests. */
 export function testStore(name: string, place: () => Promise<StorePlace>): void {
@@ -248,6 +272,100 @@ export function testStore(name: string, place: () => Promise<StorePlace>): void 
     assert.deepEqual(await store.overdue(1_999, 10), []);
     assert.deepEqual(await store.overdue(3_000, 10), ["first", "due"]);
     assert.deepEqual(await store.overdue(3_000, 1), ["first"]);
+  });
+
+  test("get() has what the actor that failed was given", async (store) => {
+    await store.create(call("a"), "1");
+    await store.change(
+      "a",
+      (record) => finished(record, { status: "failed", failedInput: '{"n": 1.0}' }, 3_000),
+    );
+    assert.equal((await store.get("a"))?.failedInput, '{"n": 1.0}');
+  });
+
+  const ids = async (store: Store, query: Partial<ListQuery>) =>
+    (await store.list({ limit: 10, ...query })).map(({ id }) => id);
+
+  test("list() has the newest first, page by page, each envelope once", async (store) => {
+    for (let n = 0; n < 9; n++) {
+      const { record } = call(`e${n}`);
+      await store.create({ record: { ...record, createdAt: 1_000 + (n >> 1) } }, "1");
+    }
+    const all = ["e8", "e7", "e6", "e5", "e4", "e3", "e2", "e1", "e0"];
+    assert.deepEqual(await ids(store, {}), all);
+    assert.deepEqual(await ids(store, { limit: 2 }), ["e8", "e7"]);
+    const seen: string[] = [];
+    let page = await store.list({ limit: 2 });
+    while (page.length > 0) {
+      seen.push(...page.map(({ id }) => id));
+      page = await store.list({ limit: 2, behind: page.at(-1)! });
+    }
+    assert.deepEqual(seen, all);
+    const head = await store.head("e3");
+    assert.deepEqual(await store.list({ limit: 1, behind: { createdAt: 1_002, id: "e4" } }), [
+      head,
+    ]);
+  });
+
+  test("list() finds by state, actor, tool, parent and time, in any combination", async (store) => {
+    const odd = "t'\"; DROP TABLE gateway_envelopes; --\0\ud800";
+    for (const [n, tool] of ["x", "x", "y", odd].entries()) {
+      const { record } = call(`e${n}`);
+      await store.create({ record: { ...record, tool, createdAt: 1_000 + n } }, "1");
+    }
+    const parent = (await store.head("e0"))!;
+    const child = newChild(
+      { id: "c", actors: ["prep", "odd"], current: 1, createdAt: 5_000 },
+      parent,
+    );
+    await store.create({ record: child }, "null");
+    const at = { status: "processing", actorIdx: 1 } as const;
+    await store.change("c", (record) => progressed(record, at, 6_000));
+    await store.change("e1", succeed);
+    await store.change("e2", (record) => cancelled(record, 4_000));
+    const found: [Partial<ListQuery>, string[]][] = [
+      [{ states: ["pending"] }, ["e3", "e0"]],
+      [{ states: ["succeeded", "cancelled"] }, ["e2", "e1"]],
+      [{ states: ["failed"] }, []],
+      [{ tool: "x" }, ["e1", "e0"]],
+      [{ tool: odd }, ["e3"]],
+      [{ actor: "prep" }, ["e3", "e2", "e1", "e0"]],
+      [{ actor: "odd" }, ["c"]],
+      [{ parentId: "e0" }, ["c"]],
+      [{ parentId: "e1" }, []],
+      [{ createdFrom: 1_001, createdBefore: 1_003 }, ["e2", "e1"]],
+      [{ tool: "x", states: ["succeeded"], createdFrom: 1_000, actor: "prep" }, ["e1"]],
+      [{ tool: "x", behind: { createdAt: 1_001, id: "e1" } }, ["e0"]],
+    ];
+    for (const [query, expected] of found) {
+      assert.deepEqual(await ids(store, query), expected, JSON.stringify(query));
+    }
+  });
+
+  const once = (fingerprint: string, freeBefore = 0) => ({ key: "k", fingerprint, freeBefore });
+
+  test("createOnce() makes one envelope of many with one key, at once or later", async (store) => {
+    const first = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.createOnce(call(`e${n}`), `${n}`, once("f"))),
+    );
+    const { id } = first[0]!;
+    assert.deepEqual(new Set(first.map((one) => JSON.stringify(one))).size, 1);
+    assert.deepEqual(await store.createOnce(call("late"), "9", once("g")), {
+      id,
+      fingerprint: "f",
+    });
+    assert.deepEqual(await ids(store, { limit: 50 }), [id]);
+    assert.equal((await store.get(id))?.payload, id.slice(1));
+  });
+
+  test("createOnce() gives a key away again when it is old", async (store) => {
+    await store.createOnce(call("a"), "1", once("f")); // used at 1,000
+    assert.equal((await store.createOnce(call("b"), "2", once("g", 1_000))).id, "a");
+    const later = await store.createOnce(call("b"), "2", once("g", 1_001));
+    assert.deepEqual(later, { id: "b", fingerprint: "g" });
+    assert.equal((await store.get("b"))?.payload, "2");
+    const other = await store.createOnce(call("c"), "3", { ...once("g"), key: "other" });
+    assert.equal(other.id, "c");
   });
 
   test("everything is there after close() and open()", async (store, place) => {

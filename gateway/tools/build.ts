@@ -1,7 +1,14 @@
 /** From parsed files to tools: shapes checked, names resolved, defaults applied. */
 
 import type { z } from "zod";
-import { actorList, defaultsEntry, toolEntry, toolsFile, toParameters } from "./file_schema.ts";
+import {
+  actorList,
+  defaultsEntry,
+  toHook,
+  toolEntry,
+  toolsFile,
+  toParameters,
+} from "./file_schema.ts";
 import type { Tool, ToolSet } from "./tool.ts";
 import type { Path, YamlFile } from "./yaml_file.ts";
 
@@ -56,6 +63,8 @@ class Builder {
       progress: entry?.progress ?? defaults.progress ?? true,
       timeout: entry?.timeout ?? defaults.timeout ?? 0,
       ...entry?.metadata ? { metadata: JSON.stringify(entry.metadata) } : {},
+      ...entry?.examples?.length ? { examples: entry.examples } : {},
+      ...entry?.hook ? { hook: toHook(entry.hook) } : {},
     });
   }
 

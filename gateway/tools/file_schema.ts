@@ -2,8 +2,8 @@
 
 import { isActorName } from "@asya/envelope";
 import { z } from "zod";
-import { checkValue } from "./arguments.ts";
-import { type Parameter, PARAMETER_TYPES, type ParameterType } from "./tool.ts";
+import { checkArguments, checkValue } from "./arguments.ts";
+import { type Hook, type Parameter, PARAMETER_TYPES, type ParameterType } from "./tool.ts";
 
 const END_ACTORS = ["happy-end", "error-end"];
 
@@ -106,6 +106,28 @@ const common = {
   timeout: z.number().min(0).max(31_536_000).optional(),
 };
 
+const DEFAULT_HOOK_HEADER = "X-Hub-Signature-256";
+
+const hook = z.strictObject({
+  secretFile: z.string().min(1).optional(),
+  secretEnv: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+    error: "the name of an environment variable is expected",
+  }).optional(),
+  header: z.string().regex(/^[A-Za-z0-9-]{1,100}$/, {
+    error: "the name of a header is expected",
+  }).optional(),
+}).refine(({ secretFile, secretEnv }) => (secretFile === undefined) !== (secretEnv === undefined), {
+  error: "a hook has either a secretFile or a secretEnv",
+});
+
+/** A hook as the rest of the room knows it. */
+export function toHook({ secretFile, secretEnv, header }: z.infer<typeof hook>): Hook {
+  return {
+    secret: secretFile === undefined ? { env: secretEnv! } : { file: secretFile },
+    header: header ?? DEFAULT_HOOK_HEADER,
+  };
+}
+
 /** One tool. Its route is looked at apart: a name must be known, a list must be right. */
 export const toolEntry = z.strictObject({
   name: toolName,
@@ -115,7 +137,16 @@ export const toolEntry = z.strictObject({
     error: "the name of a route or a list of actors is expected",
   }),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  examples: z.array(z.record(z.string(), z.unknown())).max(100).optional(),
+  hook: hook.optional(),
   ...common,
+}).superRefine(({ examples, parameters }, context) => {
+  for (const [index, example] of (examples ?? []).entries()) {
+    const { problems } = checkArguments(toParameters(parameters ?? {}), example);
+    for (const message of problems) {
+      context.addIssue({ code: "custom", path: ["examples", index], message });
+    }
+  }
 });
 
 /** What the tools of one file have where they do not say otherwise. */

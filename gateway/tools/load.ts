@@ -1,4 +1,4 @@
-/** Reads the tools from one YAML file or a folder of them; all mistakes are reported at once. */
+/** Reads the tools from YAML files and folders of them; all mistakes are reported at once. */
 
 import { buildTools } from "./build.ts";
 import type { ToolSet } from "./tool.ts";
@@ -50,14 +50,14 @@ async function readText(name: string): Promise<string> {
 /**
  * Reads and checks tools.
  *
- * @param path a YAML file, or a folder of them: their routes are shared, `defaults` are each file's
+ * @param paths YAML files, and folders of them: their routes are shared, `defaults` are each file's
  * own
  * @throws ToolsError with every mistake in every file
  */
-export async function loadTools(path: string): Promise<ToolSet> {
+export async function loadTools(...paths: readonly string[]): Promise<ToolSet> {
   const problems: string[] = [];
   const files: YamlFile[] = [];
-  for (const name of await toolFiles(path)) {
+  for (const name of (await Promise.all(paths.map(toolFiles))).flat()) {
     let text: string;
     try {
       text = await readText(name);

@@ -174,7 +174,7 @@ Deno.test("watchTools() takes up a change, and keeps the old tools when it has m
   withFiles({ "tools.yaml": "tools: [{ name: one, route: [a] }]" }, async (folder) => {
     const lines: string[] = [];
     const log = createLogger({ level: "info", write: (line) => lines.push(line) });
-    const watched = await watchTools(folder, log);
+    const watched = await watchTools([folder], log);
     try {
       const first = watched.current();
       await watched.refresh();
@@ -195,6 +195,89 @@ Deno.test("watchTools() takes up a change, and keeps the old tools when it has m
       await Deno.remove(`${folder}/more.yaml`);
       await watched.refresh();
       assert.deepEqual([...watched.current().keys()], ["one"]);
+    } finally {
+      watched.close();
+    }
+  }));
+
+Deno.test("loadTools() reads several folders and files, whose routes are shared", () =>
+  withFiles({
+    "one.yaml": "routes: { std: [a, b] }",
+    "two.yaml": "tools: [{ name: t, route: std }]",
+  }, async (folder) => {
+    const tools = await loadTools(`${folder}/one.yaml`, `${folder}/two.yaml`);
+    assert.deepEqual(tools.get("t")?.route, ["a", "b"]);
+  }));
+
+Deno.test("loadTools() reads examples and hooks, and finds what is wrong with them", async () => {
+  await withFiles({
+    "tools.yaml": `tools:
+  - name: t
+    route: [a]
+    parameters: { n: { type: integer, required: true } }
+    examples: [{ n: 1 }]
+    hook: { secretEnv: SECRET }
+  - { name: u, route: [a], hook: { secretFile: /run/secret, header: X-Sign } }
+`,
+  }, async (folder) => {
+    const tools = await loadTools(folder);
+    assert.deepEqual(tools.get("t")?.examples, [{ n: 1 }]);
+    assert.deepEqual(tools.get("t")?.hook, {
+      secret: { env: "SECRET" },
+      header: "X-Hub-Signature-256",
+    });
+    assert.deepEqual(tools.get("u")?.hook, { secret: { file: "/run/secret" }, header: "X-Sign" });
+  });
+  const problems = await problemsOf(`tools:
+  - { name: t, route: [a], parameters: { n: { type: integer } }, examples: [{ n: x }, { m: 1 }] }
+  - { name: u, route: [a], hook: {} }
+  - { name: v, route: [a], hook: { secretEnv: A, secretFile: b } }
+  - { name: w, route: [a], hook: { secretEnv: "a b", header: "x y" } }
+`);
+  assert.equal(problems.length, 6, problems.join("\n"));
+  assert.match(problems[0]!, /^tools\.yaml:2:77: parameter n must be an integer/);
+  assert.match(problems[1]!, /^tools\.yaml:2:87: unknown parameter: m/);
+});
+
+/** A folder as Kubernetes mounts a ConfigMap: files are links through a link that is swapped. */
+async function mount(folder: string, version: string, files: Record<string, string>) {
+  await Deno.mkdir(`${folder}/..${version}`);
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(`${folder}/..${version}/${name}`, text);
+  }
+  await Deno.symlink(`..${version}`, `${folder}/..data_tmp`);
+  await Deno.rename(`${folder}/..data_tmp`, `${folder}/..data`);
+}
+
+Deno.test("watchTools() follows mounted ConfigMaps, and says why newer ones are not in force", () =>
+  withFiles({}, async (folder) => {
+    const [one, two] = [`${folder}/one`, `${folder}/two`];
+    for (const path of [one, two]) {
+      await Deno.mkdir(path);
+      await mount(path, "v1", { "tools.yaml": `tools: [{ name: t-${path.at(-1)}, route: [a] }]` });
+      await Deno.symlink("..data/tools.yaml", `${path}/tools.yaml`);
+    }
+    const watched = await watchTools([one, two], createLogger({ level: "error", write() {} }));
+    try {
+      assert.deepEqual([...watched.current().keys()], ["t-e", "t-o"]);
+      await mount(two, "v2", { "tools.yaml": "tools: [{ name: new, route: [a] }]" });
+      await watched.refresh();
+      assert.deepEqual([...watched.current().keys()], ["t-e", "new"]);
+      await mount(two, "v3", { "tools.yaml": "tools: [{ name: newer, route: gone }]" });
+      await watched.refresh();
+      assert.deepEqual([...watched.current().keys()], ["t-e", "new"]);
+      assert.equal(watched.problems().length, 1);
+      assert.match(watched.problems()[0]!, /two\/tools\.yaml:1:31: there is no route "gone"/);
+
+      await Deno.rename(two, `${folder}/away`);
+      await watched.refresh();
+      assert.match(watched.problems()[0]!, /two: cannot be read/);
+      assert.deepEqual([...watched.current().keys()], ["t-e", "new"]);
+      await Deno.rename(`${folder}/away`, two);
+      await mount(two, "v4", { "tools.yaml": "tools: [{ name: newest, route: [a] }]" });
+      await watched.refresh();
+      assert.deepEqual([...watched.current().keys()], ["t-e", "newest"]);
+      assert.deepEqual(watched.problems(), []);
     } finally {
       watched.close();
     }

@@ -36,6 +36,17 @@ export interface Parameter {
 /** Parameters by name. */
 export type Parameters = ReadonlyMap<string, Parameter>;
 
+/** Where a secret is read from. */
+export type SecretSource = { readonly file: string } | { readonly env: string };
+
+/** That a tool is called by signed requests of another system, too. */
+export interface Hook {
+  /** The key that both sides know. */
+  readonly secret: SecretSource;
+  /** The header with the body's HMAC-SHA256, as `sha256=` and hex, hex alone, or base64. */
+  readonly header: string;
+}
+
 /** Something that can be called. */
 export interface Tool {
   /** What callers call it. */
@@ -52,6 +63,10 @@ export interface Tool {
   readonly timeout: number;
   /** Shown to callers; a JSON object. */
   readonly metadata?: JsonText;
+  /** Shown to callers: arguments that are right. */
+  readonly examples?: readonly unknown[];
+  /** Present where it has a hook. */
+  readonly hook?: Hook;
 }
 
 /** Tools by name, in the order of the file. */

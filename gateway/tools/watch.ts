@@ -11,15 +11,17 @@ const INTERVAL_MS = 1_000;
 export interface WatchedTools {
   /** The tools of the newest files that had no mistake; a changed set is a new object. */
   readonly current: () => ToolSet;
+  /** Why newer files are not in force: each mistake as `file:line:column: what`; mostly none. */
+  readonly problems: () => readonly string[];
   /** Looks at once instead of waiting for the next turn. */
   refresh(): Promise<void>;
   /** Stops looking. */
   close(): void;
 }
 
-async function fingerprint(path: string): Promise<string> {
+async function fingerprint(paths: readonly string[]): Promise<string> {
   const parts: string[] = [];
-  for (const name of await toolFiles(path)) {
+  for (const name of (await Promise.all(paths.map(toolFiles))).flat()) {
     const { mtime, size, ino } = await Deno.stat(name);
     parts.push(`${name} ${mtime?.getTime()} ${size} ${ino}`);
   }
@@ -32,25 +34,32 @@ async function fingerprint(path: string): Promise<string> {
  *
  * @throws ToolsError as `loadTools`, for the first load
  */
-export async function watchTools(path: string, log: Logger): Promise<WatchedTools> {
-  let seen = await fingerprint(path);
-  let tools = await loadTools(path);
-  let trouble = "";
+export async function watchTools(
+  paths: readonly string[],
+  log: Logger,
+): Promise<WatchedTools> {
+  let seen = await fingerprint(paths);
+  let tools = await loadTools(...paths);
+  let problems: readonly string[] = [];
   const look = async () => {
+    let now = ""; // where they cannot even be listed, they are read once they can
     try {
-      const now = await fingerprint(path);
+      now = await fingerprint(paths); // before loading: a change while we read shows next time
       if (now === seen) return;
-      seen = now; // before loading: a change while we read shows in the next turn
-      tools = await loadTools(path);
-      trouble = "";
-      log.info("tools loaded", { path, tools: tools.size });
+      tools = await loadTools(...paths);
+      problems = [];
+      log.info("tools loaded", { paths, tools: tools.size });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (message !== trouble) {
-        const problems = error instanceof ToolsError ? error.problems : [message];
-        log.error("the changed tools cannot be used, the old ones stay", { path, problems });
+      const found = error instanceof ToolsError ? error.problems : [String(error)];
+      if (found.join("\n") !== problems.join("\n")) {
+        log.error("the changed tools cannot be used, the old ones stay", {
+          paths,
+          problems: found,
+        });
       }
-      trouble = message;
+      problems = found;
+    } finally {
+      seen = now;
     }
   };
   let looking: Promise<void> | undefined;
@@ -59,5 +68,10 @@ export async function watchTools(path: string, log: Logger): Promise<WatchedTool
       looking = undefined;
     });
   const timer = setInterval(refresh, INTERVAL_MS);
-  return { current: () => tools, refresh, close: () => clearInterval(timer) };
+  return {
+    current: () => tools,
+    problems: () => problems,
+    refresh,
+    close: () => clearInterval(timer),
+  };
 }

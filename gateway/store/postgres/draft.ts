@@ -1,7 +1,13 @@
 /** What is to be written of one envelope: several changes, one row. */
 
 import type { JsonText } from "@asya/envelope";
-import { type Change, type EnvelopeRecord, isFinal, type Update } from "../../envelopes/record.ts";
+import {
+  actorOf,
+  type Change,
+  type EnvelopeRecord,
+  isFinal,
+  type Update,
+} from "../../envelopes/record.ts";
 import { MAX_UPDATES } from "../store.ts";
 import { recordText, toKey } from "./rows.ts";
 import { LAST } from "./schema.ts";
@@ -13,6 +19,7 @@ export class Draft {
   record: EnvelopeRecord;
   seq: number;
   result: string | undefined;
+  failedInput: string | undefined;
   readonly updates: (Update & { readonly seq: number })[] = [];
   changed = false;
 
@@ -24,7 +31,7 @@ export class Draft {
   }
 
   /** Makes a change on top of those before. */
-  apply({ record, update, result }: Change): void {
+  apply({ record, update, result, failedInput }: Change): void {
     if (update !== undefined && (update.final || this.seq < MAX_UPDATES)) {
       // One that comes after the end takes the final one's number, which moves on.
       const next = isFinal(this.record.state) && this.seq > 0 ? this.seq : this.seq + 1;
@@ -33,12 +40,19 @@ export class Draft {
     }
     this.record = record;
     this.result = result ?? this.result;
+    this.failedInput = failedInput ?? this.failedInput;
     this.changed = true;
   }
 }
 
+/** The columns of {@linkcode ENVELOPES}, in its order. */
+export const COLUMNS = `id, record, version, seq, due, publish_after, ended, payload, result,
+  failed_input, state, tool, actor, parent, created`;
+
 /** An envelope's row; a body that is absent stays as it is. */
-function row({ record, version, seq, result }: Draft, payload?: JsonText) {
+function row({ record, version, seq, result, failedInput }: Draft, payload?: JsonText) {
+  const { tool, parentId } = record;
+  const actor = actorOf(record);
   const ended = isFinal(record.state);
   return {
     id: toKey(record.id),
@@ -50,6 +64,12 @@ function row({ record, version, seq, result }: Draft, payload?: JsonText) {
     ended: ended ? record.updatedAt : null,
     payload,
     result,
+    failed_input: failedInput,
+    state: record.state,
+    tool: tool && toKey(tool),
+    actor: actor && toKey(actor),
+    parent: parentId && toKey(parentId),
+    created: record.createdAt,
   };
 }
 
@@ -73,7 +93,8 @@ export function draftParameters(
 /** Drafts as rows `d`. */
 export const ENVELOPES = `json_to_recordset($1::text::json) AS d(id text, record text,
   version integer, seq integer, due double precision, publish_after double precision,
-  ended double precision, payload text, result text)`;
+  ended double precision, payload text, result text, failed_input text, state text, tool text,
+  actor text, parent text, created double precision)`;
 
 /** Their updates as rows `u`. */
 const UPDATES = `json_to_recordset($2::text::json) AS u(id text, seq integer, kind text,

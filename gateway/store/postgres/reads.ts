@@ -1,21 +1,26 @@
 /** Reading envelopes and their histories, many at a time; and what is due. */
 
 import type { StoredEnvelope } from "../../envelopes/view.ts";
-import type { StoredUpdate } from "../store.ts";
+import type { EnvelopeRecord } from "../../envelopes/record.ts";
+import { listStatement } from "../list.ts";
+import type { ListQuery, StoredUpdate } from "../store.ts";
 import type { Database } from "./database.ts";
 import { fromKey, HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
 
 interface Row extends Head {
   readonly payload: string;
   readonly result: string | null;
+  readonly failed_input: string | null;
 }
 
 function toEnvelope(row: Row): StoredEnvelope {
   const result = row.result === null ? {} : { result: row.result };
-  return { record: readRecord(row), payload: row.payload, ...result };
+  const failedInput = row.failed_input === null ? {} : { failedInput: row.failed_input };
+  return { record: readRecord(row), payload: row.payload, ...result, ...failedInput };
 }
 
-const GET = `SELECT ${HEAD}, payload, result FROM gateway_envelopes WHERE id = ANY($1::text[])`;
+const GET = `SELECT ${HEAD}, payload, result, failed_input FROM gateway_envelopes
+  WHERE id = ANY($1::text[])`;
 
 /** Envelopes with their bodies, in the order of the ids. */
 export async function readEnvelopes(
@@ -26,6 +31,16 @@ export async function readEnvelopes(
   const rows = await database.query<Row>(GET, [list([...new Set(keys)])]);
   const byKey = new Map(rows.map((row) => [row.id, toEnvelope(row)]));
   return keys.map((key) => byKey.get(key));
+}
+
+/** See {@linkcode Store.list}. */
+export async function listRecords(
+  database: Database,
+  query: ListQuery,
+): Promise<EnvelopeRecord[]> {
+  const options = { columns: HEAD, place: (n: number) => `$${n}`, toKey };
+  const { sql, values } = listStatement(query, options);
+  return (await database.query<Head>(sql, values)).map(readRecord);
 }
 
 /** A part of a history: what is behind a number, at most so many. */
@@ -66,7 +81,7 @@ const CLAIM = `WITH taken AS MATERIALIZED (
   )
   UPDATE gateway_envelopes AS e SET publish_after = $2, version = version + 1
   FROM taken WHERE e.id = taken.id
-  RETURNING e.id, record, version, seq, publish_after, payload, result, since`;
+  RETURNING e.id, record, version, seq, publish_after, payload, result, failed_input, since`;
 
 /** See {@linkcode Store.claimUnpublished}. */
 export async function claim(
@@ -75,6 +90,19 @@ export async function claim(
 ): Promise<StoredEnvelope[]> {
   const rows = await database.query<Row & { since: number }>(CLAIM, [now, until, limit]);
   return rows.toSorted((a, b) => a.since - b.since).map(toEnvelope);
+}
+
+const OUTBOX = `SELECT count(*)::integer AS count, min(created) AS oldest FROM
+  (SELECT created FROM gateway_envelopes WHERE publish_after IS NOT NULL LIMIT $1) AS waiting`;
+
+/** See {@linkcode Store.outbox}. */
+export async function outbox(
+  database: Database,
+  limit: number,
+): Promise<{ readonly count: number; readonly oldest?: number }> {
+  const rows = await database.query<{ count: number; oldest: number | null }>(OUTBOX, [limit]);
+  const { count, oldest } = rows[0]!;
+  return { count, ...oldest === null ? {} : { oldest } };
 }
 
 const OVERDUE = "SELECT id FROM gateway_envelopes WHERE due <= $1 ORDER BY due LIMIT $2";
@@ -94,4 +122,12 @@ const FORGET = `WITH old AS MATERIALIZED (
 /** Deletes final envelopes that ended before a time, oldest first; how many. */
 export async function forget(database: Database, before: number, limit: number): Promise<number> {
   return (await database.query(FORGET, [before, limit])).length;
+}
+
+const FORGET_KEYS = `DELETE FROM gateway_keys WHERE key IN
+  (SELECT key FROM gateway_keys WHERE used < $1 ORDER BY used LIMIT $2 FOR UPDATE SKIP LOCKED)`;
+
+/** Deletes keys that were used before a time, the oldest first. */
+export async function forgetKeys(database: Database, before: number, limit: number): Promise<void> {
+  await database.query(FORGET_KEYS, [before, limit]);
 }

@@ -14,7 +14,7 @@ export const LAST = 2_147_483_647;
  * made against its `version`. Times are milliseconds since 1970. `due` is the deadline of an open
  * envelope, `ended` when it became final. The fill factor leaves room to change a row on its page.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE gateway_envelopes (
     id text COLLATE "C" PRIMARY KEY,
     record text NOT NULL,
@@ -37,6 +37,40 @@ const MIGRATIONS: readonly string[] = [
     final boolean NOT NULL,
     data text NOT NULL,
     PRIMARY KEY (id, seq)
+  );`,
+  // A record is one JSON object of plain members; its texts may hold what jsonb refuses.
+  `ALTER TABLE gateway_envelopes
+    ADD state text, ADD tool text, ADD actor text, ADD parent text COLLATE "C",
+    ADD created double precision, ADD failed_input text;
+  UPDATE gateway_envelopes SET
+    state = substring(record from '"state":"([a-z]+)"'),
+    actor = coalesce(substring(record from '"currentActorName":"([^"\\\\]*)"'),
+      substring(record from '"actors":\\["([^"\\\\]*)"')),
+    parent = substring(record from '"parentId":"([^"\\\\]*)"'),
+    created = substring(record from '"createdAt":([0-9.e+-]+)')::double precision;
+  CREATE INDEX gateway_created ON gateway_envelopes (created, id);
+  CREATE INDEX gateway_state ON gateway_envelopes (state, created, id);
+  CREATE INDEX gateway_actor ON gateway_envelopes (actor, created, id);
+  CREATE INDEX gateway_tool ON gateway_envelopes (tool, created, id) WHERE tool IS NOT NULL;
+  CREATE INDEX gateway_parent ON gateway_envelopes (parent, created, id)
+    WHERE parent IS NOT NULL;
+  CREATE TABLE gateway_keys (
+    key text COLLATE "C" PRIMARY KEY,
+    fingerprint text NOT NULL,
+    id text NOT NULL,
+    used double precision NOT NULL
+  );
+  CREATE INDEX gateway_keys_used ON gateway_keys (used);`,
+  `CREATE TABLE gateway_api_keys (
+    id text COLLATE "C" PRIMARY KEY,
+    name text NOT NULL,
+    hash text NOT NULL,
+    tools text NOT NULL,
+    created double precision NOT NULL,
+    expires double precision,
+    revoked double precision,
+    rate text,
+    concurrent integer
   );`,
 ];
 

@@ -2,10 +2,10 @@
 
 import type { JsonText } from "@asya/envelope";
 import type { Change, EnvelopeRecord } from "../../envelopes/record.ts";
-import { type Outcome, StoreUnavailable } from "../store.ts";
+import { type Once, type Outcome, StoreUnavailable } from "../store.ts";
 import type { Database } from "./database.ts";
-import { ADD_AND_NOTIFY, Draft, draftParameters, ENVELOPES } from "./draft.ts";
-import { HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
+import { ADD_AND_NOTIFY, COLUMNS, Draft, draftParameters, ENVELOPES } from "./draft.ts";
+import { fromKey, HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
 
 /** How often a change is decided anew because another gateway was faster. */
 const MAX_ATTEMPTS = 100;
@@ -35,8 +35,7 @@ export interface ChangeJob {
 export type Settled = () => Outcome | undefined;
 
 const CREATE = `WITH stored AS (
-    INSERT INTO gateway_envelopes
-      (id, record, version, seq, due, publish_after, ended, payload, result)
+    INSERT INTO gateway_envelopes (${COLUMNS})
     SELECT * FROM ${ENVELOPES} ORDER BY id
     ON CONFLICT (id) DO NOTHING
     RETURNING id
@@ -51,10 +50,26 @@ const CHANGE = `WITH d AS MATERIALIZED (SELECT * FROM ${ENVELOPES}),
   ), stored AS (
     UPDATE gateway_envelopes AS e SET record = d.record, version = d.version + 1, seq = d.seq,
       due = d.due, publish_after = d.publish_after, ended = d.ended,
-      result = coalesce(d.result, e.result)
+      result = coalesce(d.result, e.result),
+      failed_input = coalesce(d.failed_input, e.failed_input), state = d.state, tool = d.tool,
+      actor = d.actor, parent = d.parent, created = d.created
     FROM d JOIN locked USING (id) WHERE e.id = d.id AND e.version = d.version
     RETURNING e.id
   ), ${ADD_AND_NOTIFY}`;
+
+/** Adds an envelope where its key is free; whoever comes second waits until the first is done. */
+const CREATE_ONCE = `WITH taken AS (
+    INSERT INTO gateway_keys AS k (key, fingerprint, id, used)
+    SELECT $5, $6, d.id, d.created FROM ${ENVELOPES}
+    ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, id = excluded.id,
+      used = excluded.used WHERE k.used < $7
+    RETURNING id
+  ), stored AS (
+    INSERT INTO gateway_envelopes (${COLUMNS}) SELECT d.* FROM ${ENVELOPES} JOIN taken USING (id)
+    RETURNING id
+  ), ${ADD_AND_NOTIFY}`;
+
+const KEY = "SELECT id, fingerprint FROM gateway_keys WHERE key = $1";
 
 /** Writes drafts in one transaction; the keys of those that were written. */
 async function write(
@@ -74,6 +89,12 @@ async function write(
   return written;
 }
 
+function firstDraft(change: Change): Draft {
+  const draft = new Draft({ ...change.record, state: "pending" }, { version: 0, seq: 0 });
+  draft.apply(change);
+  return draft;
+}
+
 /** Adds envelopes; of each whether it was new. */
 export async function createAll(
   database: Database,
@@ -84,17 +105,35 @@ export async function createAll(
   for (const job of jobs) {
     if (!first.has(job.change.record.id)) first.set(job.change.record.id, job);
   }
-  const drafts = Array.from(first.values(), ({ change }) => {
-    const draft = new Draft({ ...change.record, state: "pending" }, { version: 0, seq: 0 });
-    draft.apply(change);
-    return draft;
-  });
+  const drafts = Array.from(first.values(), ({ change }) => firstDraft(change));
   const payloads = Array.from(first.values(), ({ payload }) => payload);
   const written = await write(database, to, CREATE, drafts, payloads);
   return jobs.map((job) => {
     const { id } = job.change.record;
     return first.get(id) === job && written.has(toKey(id));
   });
+}
+
+/** See {@linkcode Store.createOnce}. */
+export async function createOnce(
+  database: Database,
+  { channel, sender }: Announcement,
+  { change, payload, once: { key, fingerprint, freeBefore } }: CreateJob & { readonly once: Once },
+): Promise<{ readonly id: string; readonly fingerprint: string }> {
+  const { id } = change.record;
+  const parameters = [
+    ...draftParameters([firstDraft(change)], [payload]),
+    channel,
+    sender,
+    key,
+    fingerprint,
+    freeBefore,
+  ];
+  const stored = await database.query<{ id: string }>(CREATE_ONCE, parameters);
+  if (stored.length > 0) return { id, fingerprint };
+  const [taken] = await database.query<{ id: string; fingerprint: string }>(KEY, [key]);
+  if (taken) return { id: fromKey(taken.id), fingerprint: taken.fingerprint };
+  throw new StoreUnavailable("the key was given up just now"); // it had become old: ask again
 }
 
 /** The heads of envelopes by their ids; those that do not exist are missing. */
