@@ -3,6 +3,7 @@
 import { startPostgres } from "../../tools/services/postgres.ts";
 import { Process } from "../broker/process.ts";
 import { broker, Scene } from "../broker/scene.ts";
+import { Client, type Connection } from "./client.ts";
 
 const ACTOR = "prep";
 const PATIENCE_MS = 60_000;
@@ -16,7 +17,7 @@ export const CALL = JSON.stringify({ name: "echo", arguments: { text: "x".repeat
 
 /** One gateway process. */
 export interface Replica {
-  readonly url: string;
+  readonly client: Client;
   readonly process: Process;
 }
 
@@ -50,7 +51,7 @@ export async function startReplicas(): Promise<Replicas> {
     }));
     const url = `http://127.0.0.1:${port}`;
     await untilReady(`${url}/health/ready`);
-    return { url, process };
+    return { client: stack.use(new Client(url)), process };
   };
   const first = await start();
   const second = await start();
@@ -83,56 +84,33 @@ async function untilReady(url: string): Promise<void> {
 }
 
 /** Calls the tool; the envelope's id. */
-export async function call({ url }: Replica): Promise<string> {
-  const response = await fetch(`${url}/tools/call`, { method: "POST", body: CALL });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`a call was answered with ${response.status}: ${text}`);
+export async function call({ client }: Replica): Promise<string> {
+  const { status, text } = await client.send("POST", "/tools/call", CALL);
+  if (status !== 200) throw new Error(`a call was answered with ${status}: ${text}`);
   return JSON.parse(JSON.parse(text).content[0].text).envelope_id;
+}
+
+/** Reads an envelope. */
+export async function read({ client }: Replica, id: string): Promise<void> {
+  const { status, text } = await client.send("GET", `/envelopes/${id}`);
+  if (status !== 200) throw new Error(`a read was answered with ${status}: ${text}`);
 }
 
 /** Posts a report about an envelope. */
 export async function report(
-  { url }: Replica,
+  { client }: Replica,
   id: string,
   kind: "progress" | "final",
   body: unknown,
 ): Promise<void> {
-  const response = await fetch(`${url}/envelopes/${id}/${kind}`, {
-    method: "POST",
-    body: JSON.stringify(body),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`a report was answered with ${response.status}`);
+  const path = `/envelopes/${id}/${kind}`;
+  const { status, text } = await client.send("POST", path, JSON.stringify(body));
+  if (status !== 200) throw new Error(`a report was answered with ${status}: ${text}`);
 }
 
-/** Reads an envelope's stream until a piece of text has come; may be asked again. */
-export class Listener {
-  #text = "";
-  readonly #reader: ReadableStreamDefaultReader<string>;
-
-  private constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  /** Opens the stream. */
-  static async open({ url }: Replica, id: string): Promise<Listener> {
-    const response = await fetch(`${url}/envelopes/${id}/stream`);
-    if (!response.ok) throw new Error(`a stream was answered with ${response.status}`);
-    return new Listener(response.body!);
-  }
-
-  /** Resolves once the text is there. @throws Error where the stream ends before */
-  async until(piece: string): Promise<void> {
-    while (!this.#text.includes(piece)) {
-      const { value, done } = await this.#reader.read();
-      if (done) throw new Error(`the stream ended without ${piece}`);
-      this.#text += value;
-    }
-    this.#text = this.#text.slice(this.#text.indexOf(piece) + piece.length);
-  }
-
-  /** Leaves. */
-  async close(): Promise<void> {
-    await this.#reader.cancel();
-  }
+/** Opens an envelope's stream. */
+export async function listen({ client }: Replica, id: string): Promise<Connection> {
+  const stream = await client.stream(`/envelopes/${id}/stream`);
+  await stream.until("HTTP/1.1 200");
+  return stream;
 }

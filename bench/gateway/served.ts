@@ -6,7 +6,15 @@
 import postgres from "postgres";
 import { median } from "../broker/race.ts";
 import { percentile, type Row } from "../row.ts";
-import { call, Listener, type Replica, type Replicas, report, startReplicas } from "./replicas.ts";
+import {
+  call,
+  listen,
+  read,
+  type Replica,
+  type Replicas,
+  report,
+  startReplicas,
+} from "./replicas.ts";
 
 const CLIENTS = 32;
 const SLICE_MS = 2_000;
@@ -57,7 +65,7 @@ async function reads(replica: Replica, databaseUrl: string): Promise<Row[]> {
   const id = await call(replica);
   const sql = postgres(databaseUrl, { max: 10, fetch_types: false, onnotice() {} });
   const bare = () => sql`SELECT record, payload, result FROM gateway_envelopes WHERE id = ${id}`;
-  const ours = async () => await (await fetch(`${replica.url}/envelopes/${id}`)).text();
+  const ours = () => read(replica, id);
   try {
     const rounds: { ours: number; bare: number }[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
@@ -102,7 +110,7 @@ async function inBatches<T>(
 /** One client an envelope; reports come in at a steady pace, in turn. */
 async function streams(replica: Replica): Promise<Row[]> {
   const ids = await inBatches(STREAMS, () => call(replica));
-  const listeners = await inBatches(STREAMS, (n) => Listener.open(replica, ids[n]!));
+  const listeners = await inBatches(STREAMS, (n) => listen(replica, ids[n]!));
   await Promise.all(listeners.map((listener) => listener.until('"running"')));
   const ms: number[] = [];
   const one = async (n: number, message: string) => {
@@ -123,7 +131,7 @@ async function streams(replica: Replica): Promise<Row[]> {
   }
   await Promise.all(under);
   const { residentMB } = replica.process;
-  await Promise.all(listeners.map((listener) => listener.close()));
+  for (const listener of listeners) listener.close();
   return [
     {
       name: `report to event, ${STREAMS} streams, ${REPORTS_PER_SECOND} reports/s, p99`,
@@ -147,12 +155,12 @@ async function finalToEvent(to: Replica, from: Replica): Promise<number> {
   const end = performance.now() + SLICE_MS;
   while (performance.now() < end) {
     const id = await call(to);
-    const listener = await Listener.open(from, id);
+    const listener = await listen(from, id);
     await listener.until('"running"');
     const began = performance.now();
     const seen = listener.until('"succeeded"').then(() => ms.push(performance.now() - began));
     await Promise.all([seen, report(to, id, "final", { status: "succeeded", result: 1 })]);
-    await listener.close();
+    listener.close();
   }
   return percentile(ms, 0.5);
 }
