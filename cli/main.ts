@@ -2,15 +2,27 @@
 
 import type { Command, Io } from "./command.ts";
 import { call } from "./commands/call.ts";
+import { deploy, undeploy } from "./commands/deploy.ts";
 import { dev } from "./commands/dev.ts";
 import { dlq } from "./commands/dlq.ts";
+import { keys } from "./commands/keys.ts";
 import { plugin } from "./commands/plugin.ts";
 import { send } from "./commands/send.ts";
 import { trace } from "./commands/trace.ts";
 import { run } from "./run.ts";
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [dev, call, send, trace, dlq, plugin];
+export const COMMANDS: readonly Command[] = [
+  dev,
+  call,
+  send,
+  trace,
+  dlq,
+  keys,
+  plugin,
+  deploy,
+  undeploy,
+];
 
 const encoder = new TextEncoder();
 

@@ -2,3 +2,4 @@
 export { type Target, targetOf } from "./target.ts";
 export { openTerminal, type Paint, type Terminal } from "./terminal.ts";
 export { outputOf, type Ran, type Run, type RunOptions, runTool, ToolError } from "./tool.ts";
+export * from "./folder/mod.ts";

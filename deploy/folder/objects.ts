@@ -1,0 +1,190 @@
+/** From a folder's documents to what is applied: its actors with their code and modules in ConfigMaps. */
+
+import { createHash } from "node:crypto";
+import { FolderError } from "./error.ts";
+import type { Code } from "./code.ts";
+import { configMapOf, keysOf } from "./config_map.ts";
+import type { Module } from "./module.ts";
+import { FOLDER_LABEL, type KubeObject, labelled } from "./object.ts";
+
+/** Where code is in a container; it is the working directory too, as the folder is for `dev`. */
+const CODE_FOLDER = "/opt/asya/code";
+
+/** Key of a module in its ConfigMap. */
+const MODULE_KEY = "module.wasm";
+
+/** Annotation of pods: a digest of what they read once, so that they are replaced when it changes. */
+const HASH = "asya.sh/folder-hash";
+
+/** What comes along with the actors, by their names. */
+export interface Packages {
+  readonly code: ReadonlyMap<string, Code>;
+  readonly modules: ReadonlyMap<string, Module>;
+}
+
+/** What the objects follow from. */
+export interface Contents extends Packages {
+  /** Of the folder. */
+  readonly name: string;
+  readonly objects: readonly KubeObject[];
+  /** Image of Python actors that name none. */
+  readonly pythonImage: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Container extends Fields {
+  readonly name: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+}
+
+interface Template {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } & Fields;
+  readonly spec: {
+    readonly containers: readonly Container[];
+    readonly volumes?: readonly Fields[];
+  } & Fields;
+}
+
+interface ActorSpec extends Fields {
+  readonly handler?: {
+    readonly wasm?: Fields;
+    readonly python?: { readonly path: string; readonly mode?: string; readonly image?: string };
+  };
+  readonly workload?: { readonly template?: Template } & Fields;
+}
+
+type Actor = KubeObject & { readonly spec: ActorSpec };
+
+function digest(values: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(values)).digest("hex").slice(0, 16);
+}
+
+/** The long form of `handler.python`. */
+function templateOf({ handler, workload }: ActorSpec, pythonImage: string): Template | undefined {
+  if (handler?.python === undefined) return workload?.template;
+  const { path, mode, image = pythonImage } = handler.python;
+  const env = [
+    { name: "ASYA_HANDLER", value: path },
+    ...mode === undefined ? [] : [{ name: "ASYA_HANDLER_MODE", value: mode }],
+  ];
+  return { spec: { containers: [{ name: "asya-runtime", image, env }] } };
+}
+
+/** The code's folders first: it is what `dev` runs, whatever the image holds. */
+function withCode(container: Container, paths: readonly string[]): Container {
+  const env = container.env ?? [];
+  const variable = env.find(({ name }) => name === "PYTHONPATH");
+  if (variable !== undefined && variable.value === undefined) {
+    const message =
+      "PYTHONPATH comes from elsewhere, and the folder's code has to be put before it";
+    throw new FolderError(message, "write its value into the template");
+  }
+  const before = variable?.value;
+  const folders = paths.map((path) => path === "" ? CODE_FOLDER : `${CODE_FOLDER}/${path}`);
+  const value = [...folders, ...before ? [before] : []].join(":");
+  const mounts = container["volumeMounts"] as readonly Fields[] | undefined;
+  return {
+    workingDir: CODE_FOLDER,
+    ...container,
+    env: [...env.filter(({ name }) => name !== "PYTHONPATH"), { name: "PYTHONPATH", value }],
+    volumeMounts: [
+      ...mounts ?? [],
+      { name: "asya-code", mountPath: CODE_FOLDER, readOnly: true },
+    ],
+  };
+}
+
+function codeVolume(configMap: string, { files }: Code): Fields {
+  const items = [...keysOf([...files.keys()])].map(([path, key]) => ({ key, path }));
+  return { name: "asya-code", configMap: { name: configMap, items } };
+}
+
+function mounted(template: Template, configMap: string, code: Code): Template {
+  const { spec } = template;
+  return {
+    ...template,
+    spec: {
+      ...spec,
+      containers: spec.containers.map((container) =>
+        container.name === "asya-runtime" ? withCode(container, code.paths) : container
+      ),
+      volumes: [...spec.volumes ?? [], codeVolume(configMap, code)],
+    },
+  };
+}
+
+/** Names that a pod gives of ConfigMaps and Secrets, and of other things, which does no harm. */
+function namesIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    typeof inner === "string" && /^(name|secretName)$/.test(key) ? [inner] : namesIn(inner)
+  );
+}
+
+function hashed(template: Template, used: readonly unknown[]): Template {
+  if (used.length === 0) return template;
+  const { metadata } = template;
+  const annotations = { ...metadata?.annotations, [HASH]: digest(used) };
+  return { ...template, metadata: { ...metadata, annotations } };
+}
+
+class Builder {
+  constructor(readonly contents: Contents) {}
+
+  all(): KubeObject[] {
+    const { objects, name } = this.contents;
+    const actors = objects.filter((object): object is Actor => object.kind === "AsyncActor");
+    const others = objects.filter(({ kind }) => kind !== "AsyncActor");
+    const built = actors.flatMap((actor) => this.#actor(actor, others));
+    // Actors last: what they need is there before them.
+    const last = ({ kind }: KubeObject) => kind === "AsyncActor" ? 1 : 0;
+    return [...others, ...built].toSorted((a, b) => last(a) - last(b))
+      .map((object) => labelled(object, FOLDER_LABEL, name));
+  }
+
+  #actor(actor: Actor, others: readonly KubeObject[]): KubeObject[] {
+    const module = this.contents.modules.get(actor.metadata.name);
+    return module === undefined ? this.#process(actor, others) : withModule(actor, module);
+  }
+
+  #process(actor: Actor, others: readonly KubeObject[]): KubeObject[] {
+    const { metadata: { name, namespace }, spec } = actor;
+    const code = this.contents.code.get(name);
+    const short = code === undefined ? spec.workload?.template : templateOf(
+      spec,
+      this.contents.pythonImage,
+    );
+    if (short === undefined) return [actor];
+    const configMap = code && configMapOf(`${name}-code`, namespace, code.files);
+    const names = new Set(namesIn(short.spec));
+    const used = others.filter(({ kind, metadata }) =>
+      (kind === "ConfigMap" || kind === "Secret") && names.has(metadata.name)
+    );
+    const whole = code === undefined ? short : mounted(short, `${name}-code`, code);
+    const template = hashed(whole, configMap ? [...used, configMap] : used);
+    const { handler: _, ...rest } = spec;
+    const changed = { ...actor, spec: { ...rest, workload: { ...spec.workload, template } } };
+    return configMap ? [configMap, changed] : [changed];
+  }
+}
+
+function withModule(actor: Actor, { packed, sha256 }: Module): KubeObject[] {
+  const { metadata: { name, namespace }, spec } = actor;
+  const configMap = { name: `${name}-module`, key: MODULE_KEY };
+  // The digest rolls the pods: once they are ready, the new module works, and not the old one still.
+  const wasm = { ...spec.handler!.wasm, module: { configMap, sha256 } };
+  return [
+    configMapOf(configMap.name, namespace, new Map([[MODULE_KEY, packed]])),
+    { ...actor, spec: { ...spec, handler: { wasm } } } as KubeObject,
+  ];
+}
+
+/**
+ * Everything to apply, in its order; the same for the same contents.
+ *
+ * @throws FolderError where code cannot be put before a PYTHONPATH that comes from elsewhere
+ */
+export function objectsOf(contents: Contents): readonly KubeObject[] {
+  return new Builder(contents).all();
+}
