@@ -500,8 +500,6 @@ def load_handler(name: str) -> Handler:
     more = ", ".join(_needed(handler)[1:])
     if more:
         raise LoadError(f"{rest[-1]} in {where} gets one argument: give {more} a default")
-    if not _takes_argument(handler):
-        raise LoadError(f"{rest[-1]} in {where} takes no argument: it gets the payload")
     return handler  # type: ignore[no-any-return]
 
 
@@ -537,24 +535,14 @@ def _build(kind: Any, where: str) -> Any:
     return kind()
 
 
-def _parameters(function: Any) -> list[inspect.Parameter] | None:
-    try:
-        return list(inspect.signature(function, follow_wrapped=False).parameters.values())
-    except ValueError:  # written in C
-        return None
-
-
 def _needed(function: Any) -> list[str]:
     """The parameters that have no default."""
+    try:
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    except ValueError:  # written in C
+        return []
     optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    known = _parameters(function) or []
-    return [p.name for p in known if p.default is p.empty and p.kind not in optional]
-
-
-def _takes_argument(function: Any) -> bool:
-    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-    known = _parameters(function)
-    return known is None or any(p.kind not in by_name for p in known)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in optional]
 
 
 def is_async(handler: Handler) -> bool:

@@ -677,7 +677,6 @@ class Life(unittest.TestCase):
             def run(self, payload): pass
         def process(payload): pass
         def both(payload, other, size=1): pass
-        def neither(*, size=1): pass
         """
         table = {
             "handlers.proces": "has no 'proces'; it has: .*process",
@@ -686,7 +685,6 @@ class Life(unittest.TestCase):
             "handlers.Worker.go": "needs arguments to be built: give path a default",
             "handlers.Broken.run": "OSError: no model file",
             "handlers.both": "both in module .* gets one argument: give other a default",
-            "handlers.neither": "neither in module .* takes no argument: it gets the payload",
             "handlers": "is a module: expected module.function",
             "handlers.a.b.c": "a.b.c in module .* names too much: expected module.function",
             "./handlers.py": "that is no name: expected module.function",
