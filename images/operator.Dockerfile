@@ -2,12 +2,14 @@
 ARG BASE=docker.io/denoland/deno:2.9.6
 
 FROM ${BASE} AS build
-ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000
+ENV DENO_V8_FLAGS=--optimize-for-size,--max-semi-space-size=4
 WORKDIR /src
 COPY . .
 RUN deno run -A images/bundle.ts /app operator \
   && cp images/start /app/ \
-  && mkdir /app/runtime && cp -r runtime/python /app/runtime/ \
+  && mkdir -p /app/runtime/python /app/runtime/node \
+  && cp runtime/python/asya_runtime.py /app/runtime/python/ \
+  && cp runtime/node/asya_runtime.mjs /app/runtime/node/ \
   && DENO_DIR=/app/cache deno run -A --no-config --no-lock images/warm.ts /app \
   && chmod -R a+rX /app
 
@@ -20,7 +22,7 @@ LABEL org.opencontainers.image.title="asya-operator" \
 COPY --from=build /usr/bin/deno /usr/bin/deno
 COPY --from=build /tini /usr/bin/tini
 COPY --from=build /app /app
-ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000 \
+ENV DENO_V8_FLAGS=--optimize-for-size,--max-semi-space-size=4 \
   DENO_NO_UPDATE_CHECK=1 \
   DENO_NO_PROMPT=1 \
   NO_COLOR=1 \

@@ -23,7 +23,7 @@ async function run(settings: OperatorSettings, log: Logger): Promise<void> {
   const namespace = settings.namespace ?? access.namespace;
   const identity = settings.identity ?? Deno.hostname();
   const config = await ConfigFile.open(settings.configPath, log);
-  const folder = settings.runtimeDir ?? new URL("../runtime/python", Deno.mainModule).pathname;
+  const folder = settings.runtimeDir ?? new URL("../runtime", Deno.mainModule).pathname;
   const runtimeScripts = await readRuntimeScripts(folder);
 
   await using cleanup = new AsyncDisposableStack();

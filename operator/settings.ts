@@ -13,7 +13,8 @@ export const OPERATOR_SETTINGS = {
     help: "where its Secrets and its Lease are; default: its pod's, or the kubeconfig's",
   }),
   runtimeDir: setting.text("ASYA_OPERATOR_RUNTIME_DIR", {
-    help: "folder with asya_runtime.py; default: runtime/python beside the operator's folder",
+    help:
+      "folder with python/asya_runtime.py and node/asya_runtime.mjs; default: runtime beside the operator's folder",
   }),
   metricsAddr: setting.address("ASYA_METRICS_ADDR", {
     fallback: ":8080",

@@ -16,6 +16,12 @@ export interface QueueAdmin {
    */
   ensure(actor: string): Promise<void>;
   /**
+   * Leads what is sent to an actor to a queue that is somebody else's, where sending goes by the
+   * actor's name. A queue that is not there stays away.
+   * @throws TransportUnavailable when the broker is away or refuses
+   */
+  adopt(actor: string, queue: string): Promise<void>;
+  /**
    * Counts the messages of queues, by their names; undefined: there is none of that name, or nothing
    * leads to it any more.
    * @throws TransportUnavailable

@@ -76,6 +76,7 @@ export class ActorQueues {
         if (known !== undefined) this.#o.log.info("queue made again", { actor: key, queue });
         this.#watch.set(key, { state: "ready" });
       } else {
+        if (queueName !== undefined) await admin.adopt(name, queueName);
         this.#watch.set(key, seen((await admin.look([queue])).get(queue)));
       }
       return this.#said(key, queue, transport);

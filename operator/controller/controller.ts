@@ -32,9 +32,10 @@ export interface ControllerOptions {
   readonly log: Logger;
 }
 
-const WORKERS = 8;
+const WORKERS = 16;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
+const REST_MS = 3_000;
 /** How often the file is looked at, in ms. */
 const CONFIG_MS = 5_000;
 /** How often KEDA is looked for. */
@@ -110,6 +111,7 @@ export class Controller {
       workers: WORKERS,
       firstPauseMs: FIRST_PAUSE_MS,
       longestPauseMs: LONGEST_PAUSE_MS,
+      restMs: REST_MS,
       onFailure: (key, error, failures, againMs) => {
         log.warn("not done; will be tried again", { key, failures, againMs, error });
       },

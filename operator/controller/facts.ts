@@ -6,13 +6,17 @@ import type { KubeClient } from "../kube/client.ts";
 import { Informer } from "../kube/informer.ts";
 import type { KubeObject } from "../kube/object.ts";
 import { RESOURCES } from "../kube/resources.ts";
+import { JAVASCRIPT_SCRIPT, PYTHON_SCRIPT } from "../specs/language.ts";
 
-/** The script that handlers' pods run. */
-const SCRIPT = "asya_runtime.py";
+/** The scripts that handlers' pods run, by the folder of each. */
+const SCRIPTS = { python: PYTHON_SCRIPT, node: JAVASCRIPT_SCRIPT };
 
 /** Reads the scripts that go into the ConfigMap of every namespace. @throws Deno.errors.NotFound */
 export async function readRuntimeScripts(folder: string): Promise<Record<string, string>> {
-  return { [SCRIPT]: await Deno.readTextFile(join(folder, SCRIPT)) };
+  const read = Object.entries(SCRIPTS).map(async ([language, script]) =>
+    [script, await Deno.readTextFile(join(folder, language, script))] as const
+  );
+  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Helm keeps its releases in Secrets of up to a megabyte. */

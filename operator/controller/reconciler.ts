@@ -13,6 +13,7 @@ import type { Facts } from "../specs/facts.ts";
 import { specProblems } from "../specs/problems.ts";
 import type { ActorStatus } from "../status/actor_status.ts";
 import type { QueueSeen } from "../status/observed.ts";
+import type { PodWarning } from "../status/pod_view.ts";
 import { statusOf } from "../status/status.ts";
 import type { ActorQueues } from "./actor_queues.ts";
 import type { Applier } from "./applier.ts";
@@ -22,6 +23,7 @@ import { FINALIZER, type Finalizer, needsFinalizer } from "./finalizer.ts";
 import type { NamespaceObjects } from "./namespace_objects.ts";
 import { superfluous } from "./ownership.ts";
 import type { StatusWriter } from "./status_writer.ts";
+import { PATIENCE_MS, volumeWarnings, waitsForVolumes } from "./volume_warnings.ts";
 
 /** What the steps work with. */
 export interface ReconcilerOptions {
@@ -40,6 +42,12 @@ export interface ReconcilerOptions {
 
 /** What is read of an actor: it, or what is wrong with it. */
 type Reading = { readonly actor: AsyncActor } | { readonly problems: readonly string[] };
+
+/** What the API server refused; no kind: it was none of the actor's own objects. */
+interface Failure {
+  readonly error: Error;
+  readonly kind: string;
+}
 
 /** See the top of the file. */
 export class Reconciler {
@@ -72,10 +80,15 @@ export class Reconciler {
       return await this.#writeStatus(live, reading, { state: "unknown" });
     }
     await this.#keepFinalizer(live);
-    const queue = await queues.ensure(key, reading.actor);
-    const failure = await this.#apply(live, reading.actor);
+    // A broker is slower than the API server, and a sidecar waits for its queue.
+    const [queue, failure] = await Promise.all([
+      queues.ensure(key, reading.actor),
+      this.#apply(live, reading.actor),
+    ]);
+    // What is in the namespace goes one by one, this actor too: that is no trouble of its own.
+    if (failure?.error instanceof KubeError && failure.error.namespaceEnds) return;
     const again = await this.#writeStatus(live, reading, queue, failure);
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw failure.error;
     return again;
   }
 
@@ -97,12 +110,17 @@ export class Reconciler {
   }
 
   /** Everything that the actor needs, and nothing else; the first failure ends it. */
-  async #apply(live: KubeObject, actor: AsyncActor): Promise<KubeError | Error | undefined> {
+  async #apply(live: KubeObject, actor: AsyncActor): Promise<Failure | undefined> {
     const { client, cluster, config, facts, applier, namespaces } = this.#o;
+    let kind = "";
     try {
       await namespaces.ensure(keyOf(live).namespace);
       const wanted = desired(actor, config(), facts());
-      for (const object of wanted) await applier.apply(object, live);
+      for (const object of wanted) {
+        kind = object.kind;
+        await applier.apply(object, live);
+      }
+      kind = "";
       const made = cluster.madeFor(storeKey(live));
       for (const { resource, object } of superfluous(made, wanted, live)) {
         this.#o.log.info("deletes what the actor no longer needs", {
@@ -115,7 +133,7 @@ export class Reconciler {
       return undefined;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      return error;
+      return { error, kind };
     }
   }
 
@@ -124,7 +142,7 @@ export class Reconciler {
     live: KubeObject,
     reading: Reading,
     queue: QueueSeen,
-    failure?: Error,
+    failure?: Failure,
   ): Promise<number | void> {
     const { cluster, events, statuses } = this.#o;
     const key = storeKey(live);
@@ -133,15 +151,20 @@ export class Reconciler {
     const workload = cluster.get(RESOURCES.deployments, key) ??
       cluster.get(RESOURCES.statefulSets, key);
     const scaledObject = cluster.get(RESOURCES.scaledObjects, key);
+    const pods = cluster.pods.by(key);
+    const starting = pods.filter(waitsForVolumes);
     const now = statusOf({ metadata: live.metadata, ...actor && { spec: actor.spec } }, {
       now: new Date(),
       problems: "problems" in reading ? reading.problems : [],
       queue: counted(queue, before),
       ...workload === undefined ? {} : { workload },
-      pods: cluster.pods.by(key),
+      pods,
+      warnings: await this.#warnings(starting),
       ...scaledObject === undefined ? {} : { scaledObject },
       keda: cluster.keda,
-      ...failure === undefined ? {} : { applyError: failure.message },
+      ...failure === undefined
+        ? {}
+        : { applyError: failure.error.message, applyErrorKind: failure.kind },
       ...before === undefined ? {} : { before },
       terminating: live.metadata.deletionTimestamp !== undefined,
     });
@@ -149,7 +172,23 @@ export class Reconciler {
     if (before?.status !== now.status) {
       await events.record(live, isTrouble(now) ? "Warning" : "Normal", now.status, messageOf(now));
     }
-    return again;
+    // Events are not followed, so a pod that does not start is looked at again.
+    return starting.length > 0 ? Math.min(again ?? Infinity, PATIENCE_MS) : again;
+  }
+
+  /** Without them the status only says less. */
+  async #warnings(starting: readonly KubeObject[]): Promise<readonly PodWarning[]> {
+    const since = Date.now() - PATIENCE_MS;
+    const late = starting.filter(({ metadata: { creationTimestamp = "" } }) =>
+      Date.parse(creationTimestamp) <= since
+    );
+    try {
+      return await volumeWarnings(this.#o.client, late);
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      this.#o.log.warn("events of pods cannot be read", { error });
+      return [];
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Keys to be worked on: each once however often it is added, one at a time by itself, a bounded
- * number at once, after a failure again with growing pauses.
+ * number at once, after a failure again with growing pauses. News ends such a pause early, though not
+ * at once: what fails may itself be what makes the news.
  */
 
 /** The clock and the alarm, for tests. */
@@ -26,6 +27,8 @@ export interface WorkQueueOptions {
   /** Pause after the first failure, in ms; doubled with each further one. */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
+  /** After a failure a key rests at least so long, or its whole pause, whatever is news meanwhile. */
+  readonly restMs: number;
   readonly timers?: Timers;
   /** Told of every failure, how many there were in a row, and when it is tried again. */
   readonly onFailure: (key: string, error: unknown, failures: number, againMs: number) => void;
@@ -38,10 +41,12 @@ export class WorkQueue {
   /** In the order of their adding. */
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
-  /** Added while they were worked on. */
+  /** Added while they were worked on, or rested. */
   readonly #again = new Set<string>();
   readonly #later = new Map<string, () => void>();
   readonly #failures = new Map<string, number>();
+  /** Failed a moment ago. */
+  readonly #resting = new Set<string>();
   #stopped = false;
 
   constructor(options: WorkQueueOptions) {
@@ -57,7 +62,7 @@ export class WorkQueue {
   /** Asks for work on a key, as soon as a worker is free. */
   add(key: string): void {
     if (this.#stopped) return;
-    if (this.#running.has(key)) this.#again.add(key);
+    if (this.#running.has(key) || this.#resting.has(key)) this.#again.add(key);
     else {
       this.#waiting.add(key);
       this.#fill();
@@ -96,9 +101,22 @@ export class WorkQueue {
     }
     this.#running.delete(key);
     if (this.#stopped) return;
-    if (this.#again.delete(key)) this.#waiting.add(key);
+    if (this.#failures.has(key)) this.#rest(key, againMs!);
+    else if (this.#again.delete(key)) this.#waiting.add(key);
     else if (againMs !== undefined) this.#addLater(key, againMs);
     this.#fill();
+  }
+
+  #rest(key: string, againMs: number): void {
+    const restMs = Math.min(this.#o.restMs, againMs);
+    this.#resting.add(key);
+    const cancel = this.#timers.after(restMs, () => {
+      this.#later.delete(key);
+      this.#resting.delete(key);
+      if (this.#again.delete(key) || againMs === restMs) this.add(key);
+      else this.#addLater(key, againMs - restMs);
+    });
+    this.#later.set(key, cancel);
   }
 
   #addLater(key: string, ms: number): void {

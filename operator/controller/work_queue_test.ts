@@ -34,6 +34,7 @@ function stage(workers: number) {
     workers,
     firstPauseMs: 100,
     longestPauseMs: 1_000,
+    restMs: 300,
     timers,
     onFailure: (key, _error, count, againMs) => failures.push([key, count, againMs]),
   });
@@ -89,7 +90,7 @@ Deno.test("WorkQueue pauses longer after each failure, up to a bound, and forget
   queue.add("a");
   for (let n = 0; n < 5; n++) {
     await fail("a");
-    timers.ring();
+    while (timers.set.length > 0) timers.ring(); // the rest, and what is left of the pause
   }
   const pauses = failures.map(([, , ms]) => ms);
   assert.deepEqual(pauses, [100, 200, 400, 800, 1_000]);
@@ -97,6 +98,27 @@ Deno.test("WorkQueue pauses longer after each failure, up to a bound, and forget
   queue.add("a");
   await fail("a");
   assert.deepEqual(failures.at(-1), ["a", 1, 100]);
+});
+
+Deno.test("WorkQueue ends a pause early for news, but not before a rest", async () => {
+  const { queue, timers, begun, fail, end } = stage(1);
+  queue.add("a");
+  for (let n = 0; n < 4; n++) {
+    queue.add("a"); // the work itself makes news
+    await fail("a");
+    queue.add("a");
+    assert.equal(begun.length, n + 1);
+    timers.ring();
+  }
+  assert.deepEqual(begun.length, 5);
+  await fail("a");
+  assert.deepEqual(timers.set.map(({ ms }) => ms), [300]);
+  timers.ring();
+  assert.deepEqual(timers.set.map(({ ms }) => ms), [700]);
+  queue.add("a"); // it has rested
+  await end("a");
+  assert.equal(begun.length, 6);
+  assert.equal(timers.set.length, 0);
 });
 
 Deno.test("WorkQueue comes back when the work asks for it, or earlier when somebody calls", async () => {

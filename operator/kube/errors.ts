@@ -30,6 +30,11 @@ export class KubeError extends Error {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
+  /** Nothing new may be made in a namespace that is being deleted. */
+  get namespaceEnds(): boolean {
+    return this.status === 403 && /because it is being terminated/.test(this.message);
+  }
+
   /** The list or watch is older than what the server remembers. */
   get expired(): boolean {
     return this.status === 410;

@@ -8,6 +8,7 @@ import type { Facts } from "./facts.ts";
 import { graceOf } from "./grace.ts";
 import { podKind } from "./kind.ts";
 import { actorLabels } from "./names.ts";
+import { scriptOf } from "./language.ts";
 import { runtimeContainer } from "./runtime.ts";
 import { secured } from "./security.ts";
 import { accountFields } from "./service_account.ts";
@@ -26,7 +27,7 @@ function hashes(
   const credentials = copied(transportOf(actor, config), facts);
   return {
     ...podKind(actor) === "runtime" && {
-      "asya.sh/runtime-hash": digest({ script: facts.runtimeScripts["asya_runtime.py"] ?? "" }),
+      "asya.sh/runtime-hash": digest({ script: facts.runtimeScripts[scriptOf(actor)] ?? "" }),
     },
     ...Object.keys(credentials).length > 0 &&
       { "asya.sh/credentials-hash": digest(credentials) },
@@ -73,6 +74,8 @@ export function podTemplate(
   );
   if (runtime && template === undefined) users.push(runtime.container);
   const spec = {
+    // A Service called asya-rabbitmq would else set ASYA_RABBITMQ_PORT, to a URL.
+    enableServiceLinks: false,
     ...template?.spec,
     ...accountFields(actor, transportOf(actor, config)),
     ...pullSecrets(template?.spec, config),

@@ -9,22 +9,25 @@ import {
 import { parseDuration } from "@asya/envelope";
 import type { OperatorConfig } from "../config.ts";
 import { graceOf } from "./grace.ts";
+import { commandOf, SCRIPT_FOLDER, scriptOf } from "./language.ts";
 import { RUNTIME_CONFIG_MAP } from "./names.ts";
 import { joined, type Part } from "./part.ts";
 import { SOCKET_FOLDER, SOCKET_PART } from "./socket.ts";
 
-const SCRIPT = "asya_runtime.py";
-const SCRIPT_PATH = `/opt/asya/${SCRIPT}`;
-const CODE_FOLDER = "/opt/asya/code";
+const CODE_FOLDER = `${SCRIPT_FOLDER}/code`;
 
 /** Annotation of an actor: the ConfigMap with the code of its short form. */
 export const CODE_ANNOTATION = "asya.sh/code";
 
 /** A file alone, so that what the image has in that folder stays; a new script rolls the pods. */
-const SCRIPT_PART: Part = {
-  mounts: [{ name: "asya-runtime", mountPath: SCRIPT_PATH, subPath: SCRIPT, readOnly: true }],
-  volumes: [{ name: "asya-runtime", configMap: { name: RUNTIME_CONFIG_MAP } }],
-};
+function scriptPart(actor: AsyncActor): Part {
+  const subPath = scriptOf(actor);
+  const mountPath = `${SCRIPT_FOLDER}/${subPath}`;
+  return {
+    mounts: [{ name: "asya-runtime", mountPath, subPath, readOnly: true }],
+    volumes: [{ name: "asya-runtime", configMap: { name: RUNTIME_CONFIG_MAP } }],
+  };
+}
 
 function codePart({ metadata, spec }: AsyncActor): Part {
   const name = metadata.annotations?.[CODE_ANNOTATION];
@@ -96,7 +99,7 @@ export function runtimeContainer(
   actor: AsyncActor,
   config: OperatorConfig,
 ): { container: Container; volumes: Required<Part>["volumes"] } {
-  const part = joined([SOCKET_PART, SCRIPT_PART, codePart(actor)]);
+  const part = joined([SOCKET_PART, scriptPart(actor), codePart(actor)]);
   const user: Container = userContainer(actor) ?? {
     name: "asya-runtime",
     image: actor.spec.handler?.python?.image ?? config.pythonImage,
@@ -109,7 +112,7 @@ export function runtimeContainer(
     terminationMessagePolicy: "FallbackToLogsOnError",
     ...probes(actor),
     ...user,
-    command: [actor.spec.workload.pythonExecutable, SCRIPT_PATH],
+    command: commandOf(actor),
     env: runtimeEnvironment(actor, given),
     volumeMounts: [...mounts, ...part.mounts],
     lifecycle: { preStop: preStop(actor), ...user["lifecycle"] as object | undefined },

@@ -30,6 +30,23 @@ Deno.test("runtimeContainer() starts the injected script with the actor's Python
   assert.equal(env["ASYA_SOCKET_DIR"], "/var/run/asya");
 });
 
+Deno.test("runtimeContainer() runs JavaScript by the node or deno that the actor names", () => {
+  const command = (executable: string, handler: string) => {
+    const { container } = built(
+      `workload: {pythonExecutable: ${executable}, ` +
+        withRuntime(`env: [{name: ASYA_HANDLER, value: "${handler}"}]`).slice("workload: {".length),
+    );
+    const mounts = container.volumeMounts!.map(({ mountPath }) => mountPath);
+    assert.ok(mounts.includes(container.command!.at(-1)!));
+    return container.command!.join(" ");
+  };
+  const script = "/opt/asya/asya_runtime.mjs";
+  assert.equal(command("/usr/bin/node", "./src/a.mjs:run"), `/usr/bin/node ${script}`);
+  assert.equal(command("deno", "a.ts#run"), `deno run --quiet --no-prompt -A ${script}`);
+  assert.equal(command("python3", "./a.mjs:run"), "python3 /opt/asya/asya_runtime.py");
+  assert.equal(command("node", "a.run"), "node /opt/asya/asya_runtime.py");
+});
+
 Deno.test("runtimeContainer() outlives the sidecar, and takes a crash's last lines as its message", () => {
   const { container, env, preStop } = built(withRuntime());
   assert.equal(env["ASYA_SHUTDOWN_GRACE"], "325s");

@@ -7,10 +7,10 @@ import { deadLetterQueueName, queueName, routingKey } from "../names.ts";
 import { type Depth, TransportError, TransportUnavailable } from "../queue.ts";
 import type { Address } from "./address.ts";
 import { closeChannel, withChannel } from "./channel.ts";
-import { declareQueue } from "./declare.ts";
+import { bindExisting, declareQueue } from "./declare.ts";
 import { Link } from "./link.ts";
 import { managementDepths } from "./management.ts";
-import { queueExists } from "./topology.ts";
+import { declareExchange, queueExists } from "./topology.ts";
 
 /** What the queues are to be, and where. */
 export interface RabbitmqAdminOptions {
@@ -74,6 +74,15 @@ class RabbitmqAdmin implements QueueAdmin {
           : { deadLetters: { queue: deadLetterQueueName(queue), ...deadLetters } },
       }, log)
     );
+  }
+
+  async adopt(actor: string, queue: string): Promise<void> {
+    const { exchange, prefix, log } = this.#o;
+    await this.#on(async (model) => {
+      if (!await queueExists(model, queue)) return;
+      await declareExchange(model, exchange, log);
+      await bindExisting(model, { exchange, routingKey: routingKey(actor, prefix), queue }, log);
+    });
   }
 
   async look(queues: readonly string[]): Promise<ReadonlyMap<string, Depth | undefined>> {

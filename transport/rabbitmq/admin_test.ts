@@ -92,6 +92,18 @@ for (const { name, url, missing } of BROKERS) {
     assert.deepEqual([...await s.admin.look([letters])], [[letters, undefined]]);
   });
 
+  test("adopt() leads an actor's messages to a queue that is there, and makes none", async (url) => {
+    await using s = await stage(url);
+    await s.admin.adopt("prep", s.queue);
+    assert.deepEqual([...await s.admin.look([s.queue])], [[s.queue, undefined]]);
+    await s.channel.assertQueue(s.queue, { durable: true });
+    await s.admin.adopt("prep", s.queue);
+    await s.admin.adopt("prep", s.queue);
+    s.channel.publish(s.exchange, s.key, Buffer.of(1), { persistent: true });
+    await s.channel.waitForConfirms();
+    assert.deepEqual([...await s.admin.look([s.queue])], [[s.queue, { ready: 1 }]]);
+  });
+
   test("remove() takes the queue and its dead letters, and leaves a queue that is in use", async (url) => {
     await using s = await stage(url);
     await s.admin.ensure("prep");

@@ -30,7 +30,7 @@ export async function declareQueue(
   plan: QueuePlan,
   log: Logger,
 ): Promise<void> {
-  const { exchange, routingKey, queue, deadLetters } = plan;
+  const { exchange, queue, deadLetters } = plan;
   await declareExchange(model, exchange, log);
   if (deadLetters !== undefined && !await queueExists(model, deadLetters.queue)) {
     await declare(model, deadLetters.queue, {
@@ -42,10 +42,23 @@ export async function declareQueue(
   if (!found) {
     await declare(model, queue, { ...deadLettering(deadLetters?.queue), ...plan.arguments });
   }
+  if (found) await bindExisting(model, plan, log);
+  else await bind(model, plan);
+}
+
+type Way = Pick<QueuePlan, "exchange" | "routingKey" | "queue">;
+
+function bind(model: ChannelModel, { exchange, routingKey, queue }: Way): Promise<unknown> {
+  return withChannel(model, (channel) => channel.bindQueue(queue, exchange, routingKey));
+}
+
+/** Binds a queue that is there; where that is refused, whoever made it has bound it. */
+export async function bindExisting(model: ChannelModel, way: Way, log: Logger): Promise<void> {
+  const { exchange, queue } = way;
   try {
-    await withChannel(model, (channel) => channel.bindQueue(queue, exchange, routingKey));
+    await bind(model, way);
   } catch (error) {
-    if (!found || (error as { code?: number }).code !== 403) throw error;
+    if ((error as { code?: number }).code !== 403) throw error;
     log.warn("the queue may not be bound by this user; it is used as it is", { queue, exchange });
   }
 }

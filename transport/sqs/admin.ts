@@ -91,6 +91,10 @@ class SqsAdmin implements QueueAdmin {
     });
   }
 
+  adopt(): Promise<void> {
+    return Promise.resolve(); // there is nothing between a sender and a queue
+  }
+
   async look(queues: readonly string[]): Promise<ReadonlyMap<string, Depth | undefined>> {
     const found = new Map<string, Depth | undefined>();
     const waiting = [...queues];
