@@ -58,7 +58,7 @@ clusterTest(
     );
     // Far above what is measured on a machine of its own: others may be busy beside the cluster.
     assert.ok(p95 <= 4, `p95 is ${p95} s`);
-    assert.ok(hundred <= 40, `${AT_ONCE} at once took ${hundred} s`);
+    assert.ok(hundred <= 60, `${AT_ONCE} at once took ${hundred} s`);
     assert.ok(megabytes <= 220, `${megabytes} MB`);
   },
 );

@@ -26,7 +26,7 @@ export function task(minutes: number, ...args: readonly string[]): Promise<strin
 }
 
 /** Of the images that are installed. */
-async function tag(): Promise<string> {
+export async function installedTag(): Promise<string> {
   const path = "jsonpath={.spec.template.spec.containers[0].image}";
   const image = await kubectl(["-n", SYSTEM, "get", "deployment/asya-operator", "-o", path]);
   return image.split(":").at(-1)!;
@@ -34,7 +34,7 @@ async function tag(): Promise<string> {
 
 /** Puts the system on the cluster once more, of the same images. */
 export async function deployAgain(...more: readonly string[]): Promise<string> {
-  return await task(10, "deploy", "--yes", "--tag", await tag(), ...more);
+  return await task(10, "deploy", "--yes", "--tag", await installedTag(), ...more);
 }
 
 /** Builds and installs, where this run has not done so. */

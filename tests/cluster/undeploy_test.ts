@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { kubectl } from "./kube.ts";
 import { TEST_LABEL } from "./stage.ts";
 import { clusterTest, FOUND, removed, SYSTEM } from "./system.ts";
+import { until } from "./wait.ts";
 
 async function names(...args: readonly string[]): Promise<string[]> {
   const said = await kubectl(["get", ...args, "--ignore-not-found", "-o", "name"]);
@@ -20,8 +21,12 @@ clusterTest("undeploy leaves data and the CRD, and --delete-data leaves nothing"
   assert.deepEqual(crd, ["customresourcedefinition.apiextensions.k8s.io/asyncactors.asya.sh"]);
   const workloads =
     "deployments,statefulsets,services,pods,configmaps,networkpolicies,scaledobjects";
-  const left = await names("-n", SYSTEM, workloads);
-  assert.deepEqual(left.filter((name) => !KUBERNETES.test(name)), []);
+  let left: string[] = [];
+  await until("the end of everything else", 90, async () => {
+    const all = await names("-n", SYSTEM, workloads);
+    left = all.filter((name) => !KUBERNETES.test(name));
+    return left.length === 0; // pods take their grace
+  }, { seen: () => left });
   const roles = await names(
     "clusterroles,clusterrolebindings",
     "-l",
