@@ -105,3 +105,16 @@ export async function declaredActors(dir: string): Promise<string[]> {
   const names = manifests.actors.map(({ value }) => value.metadata.name);
   return [...new Set([...names, "happy-end", "error-end"])];
 }
+
+/** Whether there is something at a path. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,6 +1,13 @@
 /** Actors on this machine, without a cluster: the same YAML, one command. @module */
 export { carrierEnv, openCarrier } from "./carrier.ts";
-export { declaredActors, type Folder, foldersUnder, readFolder, shownPath } from "./folder.ts";
+export {
+  declaredActors,
+  exists,
+  type Folder,
+  foldersUnder,
+  readFolder,
+  shownPath,
+} from "./folder.ts";
 export { LocalError, type LocalErrorCode } from "./error.ts";
 export { type Interpreter } from "./language.ts";
 export { type Local, type LocalOptions, startLocal } from "./local.ts";

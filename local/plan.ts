@@ -17,7 +17,7 @@ import {
   sidecarEnvironment,
 } from "@asya/manifest";
 import { LocalError } from "./error.ts";
-import { shownPath } from "./folder.ts";
+import { exists, shownPath } from "./folder.ts";
 import { fileOf, type Interpreter, interpreterOf } from "./language.ts";
 import type { StatePaths } from "./state_folder.ts";
 import { type Keyed, mapPaths, type Mount, planMounts } from "./volumes.ts";
@@ -90,18 +90,6 @@ function plainEnv(
   });
   notes.push(...missing);
   return { ...values };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
 }
 
 /** Which of the folders has the module that `ASYA_HANDLER` names. */

@@ -1,6 +1,6 @@
 /** `asya deploy` and `asya undeploy`: a folder of actors and tools, as `dev` runs it, on a cluster. */
 
-import { statePaths } from "@asya/local";
+import { exists, statePaths } from "@asya/local";
 import { FolderError } from "./error.ts";
 import type { Hands } from "./hands.ts";
 import { apply, labelledObjects, printedName } from "./apply.ts";
@@ -46,18 +46,6 @@ async function clusterName({ context }: FolderWish, { run }: Hands): Promise<str
   if (context !== undefined) return context;
   const { code, out } = await run(["kubectl", "config", "current-context"]);
   return code === 0 ? out.trim() : "the cluster that this runs in";
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
 }
 
 async function pack(source: Source): Promise<Packages> {
