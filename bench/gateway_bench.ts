@@ -3,8 +3,8 @@
  * with earlier figures of the same machine; then as it is run for real.
  */
 
-import { createGateway, type Gateway, openSqliteStore, type Tool } from "@asya/gateway";
-import { createLogger } from "@asya/telemetry";
+import type { Gateway, Tool } from "@asya/gateway";
+import { withGateway } from "./gateway/embedded.ts";
 import { served } from "./gateway/served.ts";
 import { percentile, type Row } from "./row.ts";
 
@@ -89,24 +89,5 @@ async function measure(gateway: Gateway): Promise<Row[]> {
 
 /** All rows, about two minutes. */
 export async function bench(): Promise<Row[]> {
-  return [...await embedded(), ...await served()];
-}
-
-async function embedded(): Promise<Row[]> {
-  const folder = await Deno.makeTempDir();
-  const store = openSqliteStore(`${folder}/store.sqlite`);
-  const tools = new Map([[TOOL.name, TOOL]]);
-  const gateway = createGateway({
-    store,
-    publish: (out) => Promise.resolve(out.map(() => ({ ok: true }))),
-    tools: () => tools,
-    log: createLogger({ level: "error" }),
-  });
-  gateway.start();
-  try {
-    return await measure(gateway);
-  } finally {
-    await store.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  return [...await withGateway(TOOL, measure), ...await served()];
 }

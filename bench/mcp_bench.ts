@@ -3,10 +3,11 @@
  * server of the SDK that only answers. Client and server in one process, all in one run.
  */
 
-import { createGateway, openSqliteStore, type Tool } from "@asya/gateway";
-import { createLogger } from "@asya/telemetry";
+import type { Tool } from "@asya/gateway";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { median } from "./broker/race.ts";
+import { withGateway } from "./gateway/embedded.ts";
 import type { Row } from "./row.ts";
 
 const ROW_MS = 1_500;
@@ -76,10 +77,6 @@ function bareServer(): McpServer {
   return server;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
 async function compare(ours: Serve, bare: Serve, revision: Revision): Promise<Row[]> {
   const rates: { ours: number[]; bare: number[] } = { ours: [], bare: [] };
   for (let turn = 0; turn < TURNS; turn++) {
@@ -102,27 +99,16 @@ async function compare(ours: Serve, bare: Serve, revision: Revision): Promise<Ro
 
 /** All rows, about 9 s for each revision. */
 export async function bench(): Promise<Row[]> {
-  const folder = await Deno.makeTempDir();
-  const store = openSqliteStore(`${folder}/store.sqlite`);
-  const tools = new Map([[TOOL.name, TOOL]]);
-  const gateway = createGateway({
-    store,
-    publish: (out) => Promise.resolve(out.map(() => ({ ok: true }))),
-    tools: () => tools,
-    log: createLogger({ level: "error" }),
-  });
-  gateway.start();
   const bare = createMcpHandler(bareServer);
   try {
-    const rows: Row[] = [];
-    for (const revision of REVISIONS) {
-      rows.push(...await compare(gateway.app.fetch, bare.fetch, revision));
-    }
-    return rows;
+    return await withGateway(TOOL, async (gateway) => {
+      const rows: Row[] = [];
+      for (const revision of REVISIONS) {
+        rows.push(...await compare(gateway.app.fetch, bare.fetch, revision));
+      }
+      return rows;
+    });
   } finally {
     await bare.close();
-    await gateway.close();
-    await store.close();
-    await Deno.remove(folder, { recursive: true });
   }
 }
