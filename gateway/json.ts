@@ -34,11 +34,17 @@ export function readObjectText(text: JsonText): Map<string, JsonText> {
   return readObject(encoder.encode(text));
 }
 
+/** Names that need no escapes, as most have none. */
+const PLAIN_NAME = /^[A-Za-z_]+$/;
+
 /** A JSON object of the members that are not `undefined`. */
 export function writeObject(members: Readonly<Record<string, JsonText | undefined>>): JsonText {
   let text = "";
-  for (const [name, value] of Object.entries(members)) {
-    if (value !== undefined) text += `${text && ","}${JSON.stringify(name)}:${value}`;
+  for (const name of Object.keys(members)) {
+    const value = members[name];
+    if (value === undefined) continue;
+    const quoted = PLAIN_NAME.test(name) ? `"${name}"` : JSON.stringify(name);
+    text += text === "" ? `${quoted}:${value}` : `,${quoted}:${value}`;
   }
   return `{${text}}`;
 }

@@ -49,14 +49,14 @@ export function viewRecord(
     result,
     error: jsonText(r.error),
     timeout_seconds: jsonText(r.timeoutSeconds),
-    deadline: r.deadline === undefined ? undefined : jsonText(timestamp(r.deadline)),
+    deadline: r.deadline === undefined ? undefined : `"${timestamp(r.deadline)}"`,
     progress_percent: jsonText(r.progressPercent),
     current_actor_idx: jsonText(r.currentActorIdx),
     current_actor_name: jsonText(r.currentActorName),
     message: jsonText(r.message),
     actors_completed: jsonText(r.actorsCompleted),
     total_actors: jsonText(r.totalActors),
-    created_at: jsonText(timestamp(r.createdAt)),
-    updated_at: jsonText(timestamp(r.updatedAt)),
+    created_at: `"${timestamp(r.createdAt)}"`,
+    updated_at: `"${timestamp(r.updatedAt)}"`,
   });
 }

@@ -42,6 +42,12 @@ function hostnameOf(url: string): string {
   return URL.parse(url)?.hostname ?? "";
 }
 
+/** A host without its port. */
+function nameOf(host: string): string {
+  const plain = /^([a-z0-9.-]+)(?::[0-9]+)?$/.exec(host)?.[1]; // a URL is slow to parse
+  return plain ?? hostnameOf(`http://${host}`);
+}
+
 /**
  * Refuses requests by a name that is not ours, and from pages of other sites: a page that a browser
  * has open must not reach us by a name that was bent to our address (DNS rebinding). Probes and
@@ -55,10 +61,10 @@ export function ownSiteOnly(
   const names: ReadonlySet<string> = new Set(hosts);
   return async (c: Context, next) => {
     const access = accessOf(c.req.method, c.req.path);
-    const host = `http://${c.req.header("host") ?? new URL(c.req.url).host}`;
+    const host = c.req.header("host") ?? new URL(c.req.url).host;
     const origin = c.req.header("origin");
     const exempt = !everything && (access === "public" || access === "mesh");
-    const foreignHost = !exempt && !names.has(hostnameOf(host));
+    const foreignHost = !exempt && !names.has(nameOf(host));
     const foreignOrigin = origin !== undefined && !origins.includes(origin) &&
       !names.has(hostnameOf(origin));
     if (foreignHost || foreignOrigin) {
