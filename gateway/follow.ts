@@ -88,16 +88,14 @@ export async function* follow(
         if (!await bell.wait(AWAY_MS)) yield [];
         continue;
       }
-      const { record, page } = found;
+      const { page, over } = found;
       const last = page.at(-1);
       if (last) {
         after = last.seq;
         yield page;
-        if (last.final) return;
-      } else {
-        if (record === undefined || isFinal(record.state)) return;
-        if (!await bell.wait(idleMs)) yield [];
       }
+      if (over || last?.final) return;
+      if (page.length < PAGE && !await bell.wait(idleMs)) yield [];
     }
   } finally {
     signal.removeEventListener("abort", ring);
@@ -105,11 +103,15 @@ export async function* follow(
   }
 }
 
-/** What there is now; `undefined` while the store is away. */
+/** What there is now, and whether nothing will follow; `undefined` while the store is away. */
 async function look(store: Store, id: string, after: number) {
   try {
-    const record = await store.head(id); // before the updates: a final state has its final update
-    return { record, page: await store.updates(id, after, PAGE) };
+    const page = await store.updates(id, after, PAGE);
+    if (page.length > 0) return { page, over: false };
+    const record = await store.head(id);
+    if (record && !isFinal(record.state)) return { page, over: false };
+    const rest = await store.updates(id, after, PAGE); // it may have ended between the two
+    return { page: rest, over: rest.length === 0 };
   } catch (error) {
     if (error instanceof StoreUnavailable) return undefined;
     throw error;

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import { isFinal } from "../envelopes/record.ts";
 import { viewEnvelope } from "../envelopes/view.ts";
-import { follow, patiently } from "../follow.ts";
+import { follow } from "../follow.ts";
 import { eventStream, formatComment, formatEvent } from "../http/event_stream.ts";
 import type { Routes } from "../http/methods.ts";
 import { GatewayError } from "../http/problem.ts";
@@ -26,17 +26,9 @@ export function unknownEnvelope(id: string): GatewayError {
   return new GatewayError(404, "envelope_unknown", message);
 }
 
-async function eventOf(
-  store: Store,
-  id: string,
-  update: StoredUpdate,
-  signal: AbortSignal,
-): Promise<string> {
-  const result = update.final ? (await patiently(() => store.get(id), signal))?.result : undefined;
-  const data = result === undefined
-    ? update.data
-    : `${update.data.slice(0, -1)},"result":${result}}`;
-  return formatEvent(update.kind, update.seq, data);
+function eventOf({ kind, seq, data, result }: StoredUpdate): string {
+  const whole = result === undefined ? data : `${data.slice(0, -1)},"result":${result}}`;
+  return formatEvent(kind, seq, whole);
 }
 
 /** An envelope's events as text, one chunk a page; comments where nothing happens. */
@@ -46,11 +38,7 @@ export async function* envelopeEvents(
   o: { readonly after: number; readonly signal: AbortSignal; readonly keepaliveMs: number },
 ): AsyncGenerator<string> {
   for await (const page of follow(store, id, { ...o, idleMs: o.keepaliveMs })) {
-    if (page.length === 0) yield formatComment("keepalive");
-    else {
-      const events = page.map((update) => eventOf(store, id, update, o.signal));
-      yield (await Promise.all(events)).join("");
-    }
+    yield page.length === 0 ? formatComment("keepalive") : page.map(eventOf).join("");
   }
 }
 

@@ -8,6 +8,7 @@ import { type DatabaseAddress, parseDatabaseUrl } from "./postgres/address.ts";
 import { Database } from "./postgres/database.ts";
 import { Lane } from "./postgres/lane.ts";
 import { Listener } from "./postgres/listener.ts";
+import { Recent } from "./postgres/recent.ts";
 import {
   claim,
   forget,
@@ -72,6 +73,7 @@ class PostgresStore implements Store {
   readonly #address: DatabaseAddress;
   readonly #database: Database;
   readonly #watchers = new Watchers();
+  readonly #recent = new Recent();
   readonly #listener: Listener;
   readonly #creates: Lane<CreateJob, boolean>;
   readonly #changes: Lane<ChangeJob, Settled>;
@@ -93,15 +95,22 @@ class PostgresStore implements Store {
     const to: Announcement = {
       channel: CHANNEL,
       sender,
+      recent: this.#recent,
       stored: (ids) => ids.forEach((id) => this.#watchers.wake(id)),
     };
     this.#listener = new Listener(address, {
       channel: CHANNEL,
       log,
       heard: (payload) => { // its own are known before they are heard
-        if (!payload.startsWith(sender)) this.#watchers.wake(fromKey(payload.slice(sender.length)));
+        if (payload.startsWith(sender)) return;
+        const id = fromKey(payload.slice(sender.length));
+        this.#recent.forget(id);
+        this.#watchers.wake(id);
       },
-      listening: () => this.#watchers.wakeAll(),
+      listening: () => {
+        this.#recent.forgetAll();
+        this.#watchers.wakeAll();
+      },
     });
     const database = this.#database;
     this.#creates = new Lane({
@@ -142,8 +151,8 @@ class PostgresStore implements Store {
       run: (ids) => readEnvelopes(database, ids),
     });
     this.#updates = new Lane({
-      batch: BATCH,
-      width: 1,
+      batch: BATCH_OF_BODIES,
+      width: 3,
       run: (pages) => readUpdates(database, pages),
     });
     this.#repeated.push(repeat(PREPARE_PAUSE_MS, () => this.#forget(retentionMs)));
@@ -236,7 +245,8 @@ class PostgresStore implements Store {
 
   async updates(id: string, after: number, limit: number): Promise<StoredUpdate[]> {
     this.#check();
-    return await this.#updates.add({ id, after, limit });
+    return this.#recent.updates(id, after, limit) ??
+      await this.#updates.add({ id, after, limit });
   }
 
   watch(id: string, wake: () => void): () => void {

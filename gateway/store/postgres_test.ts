@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { newCall, published } from "../envelopes/create.ts";
 import { finished } from "../envelopes/final.ts";
 import { progressed } from "../envelopes/progress.ts";
-import type { EnvelopeRecord } from "../envelopes/record.ts";
+import { type EnvelopeRecord, isFinal } from "../envelopes/record.ts";
+import { follow } from "../follow.ts";
 import { openPostgresStore, StoreTooNew } from "./postgres.ts";
 import { parseDatabaseUrl } from "./postgres/address.ts";
 import { Database } from "./postgres/database.ts";
@@ -89,6 +90,45 @@ test("loses no change and no number where gateways race", (database) =>
       const numbers = (await one.updates(id, 0, 100)).map(({ seq }) => seq);
       assert.deepEqual(numbers, many(20, (n) => n + 1));
     }
+  }));
+
+test("decides anew where another gateway has written since", (database) =>
+  withTwo(database, async (one, two) => {
+    await one.create(call("a"), "1");
+    await two.change("a", end("2"));
+    const outcome = await one.change(
+      "a",
+      (record) => isFinal(record.state) ? undefined : step(record),
+    );
+    assert.deepEqual([outcome?.changed, outcome?.record.state], [false, "succeeded"]);
+    // What it would not change, or not at all, it looks at anew too.
+    await one.create(call("b"), "1");
+    await two.change("b", end("2"));
+    const states: string[] = [];
+    const seen = await one.change("b", ({ state }) => {
+      states.push(state);
+      if (state === "pending") throw new Error("decided on what is out of date");
+      return undefined;
+    });
+    assert.deepEqual([seen?.changed, seen?.record.state], [false, "succeeded"]);
+    assert.equal(states.at(-1), "succeeded");
+  }));
+
+test("gives each update once, in order, whoever wrote it and whoever asks", (database) =>
+  withTwo(database, async (one, two) => {
+    await one.create(call("a"), "1");
+    const gathered = [one, two].map(async (store) => {
+      const signal = AbortSignal.timeout(10_000);
+      const found: [number, string | undefined][] = [];
+      for await (const page of follow(store, "a", { after: 0, signal, idleMs: 5_000 })) {
+        for (const { seq, result } of page) found.push([seq, result]);
+      }
+      return found;
+    });
+    for (let n = 0; n < 30; n++) await [one, two][n % 3 ? 1 : 0]!.change("a", step);
+    await two.change("a", end('"done"'));
+    const expected = [...many(30, (n) => [n + 1, undefined]), [31, '"done"']];
+    for (const found of await Promise.all(gathered)) assert.deepEqual(found, expected);
   }));
 
 test("adds an id once, whoever adds it", (database) =>

@@ -153,6 +153,7 @@ class SqliteStore implements Store {
         kind: row.kind === "partial" ? "partial" : "update",
         final: row.final === 1,
         data: String(row.data),
+        ...row.result === null ? {} : { result: String(row.result) },
       }))
     );
   }

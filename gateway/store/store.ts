@@ -14,6 +14,8 @@ export const MAX_UPDATES = 10_000;
 export interface StoredUpdate extends Update {
   /** From 1; the event's id on the stream. */
   readonly seq: number;
+  /** Of the final one, what the envelope ended with. */
+  readonly result?: JsonText;
 }
 
 /** What {@linkcode Store.change} did. */

@@ -56,7 +56,7 @@ export function everything(store: Store): (() => Promise<unknown>)[] {
     () => store.head("a"),
     () => store.get("a"),
     () => store.change("a", step),
-    () => store.updates("a", 0, 10),
+    () => store.updates("not remembered", 0, 10),
     () => store.claimUnpublished({ now: 0, until: 1, limit: 1 }),
     () => store.overdue(0, 1),
   ];

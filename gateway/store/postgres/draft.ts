@@ -9,6 +9,7 @@ import {
   type Update,
 } from "../../envelopes/record.ts";
 import { MAX_UPDATES } from "../store.ts";
+import type { Written } from "./recent.ts";
 import { recordText, toKey } from "./rows.ts";
 import { LAST } from "./schema.ts";
 
@@ -22,12 +23,14 @@ export class Draft {
   failedInput: string | undefined;
   readonly updates: (Update & { readonly seq: number })[] = [];
   changed = false;
+  readonly #before: { readonly seq: number; readonly final: boolean };
 
   /** @param seq how many updates it has */
   constructor(record: EnvelopeRecord, { version, seq }: { version: number; seq: number }) {
     this.record = record;
     this.version = version;
     this.seq = seq;
+    this.#before = { seq, final: isFinal(record.state) };
   }
 
   /** Makes a change on top of those before. */
@@ -42,6 +45,20 @@ export class Draft {
     this.result = result ?? this.result;
     this.failedInput = failedInput ?? this.failedInput;
     this.changed = true;
+  }
+
+  /** The row once it is written with this version. */
+  written(version: number): Written {
+    const { record, seq, updates, result } = this;
+    const { seq: after, final } = this.#before;
+    if (final) return { record, version, seq }; // its final update has moved
+    const shown = updates.map((update) => ({
+      ...update,
+      seq: Math.min(update.seq, seq),
+      ...update.final && result !== undefined ? { result } : {},
+    }));
+    const inOrder = shown.toSorted((a, b) => a.seq - b.seq); // the final one may not be the last
+    return { record, version, seq, tail: { after, updates: inOrder } };
   }
 }
 

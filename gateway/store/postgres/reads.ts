@@ -50,8 +50,9 @@ export interface Page {
   readonly limit: number;
 }
 
-/** The final update is shown with the number of all. */
-const UPDATES = `SELECT p.n::integer, least(u.seq, e.seq) AS seq, u.kind, u.final, u.data
+/** The final update is shown with the number of all, and with the result. */
+const UPDATES = `SELECT p.n::integer, least(u.seq, e.seq) AS seq, u.kind, u.final, u.data,
+    CASE WHEN u.final THEN e.result END AS result
   FROM unnest($1::text[], $2::integer[], $3::integer[]) WITH ORDINALITY AS p(id, after, size, n)
   JOIN gateway_envelopes AS e ON e.id = p.id AND e.seq > p.after
   CROSS JOIN LATERAL (
@@ -64,13 +65,16 @@ export async function readUpdates(
   database: Database,
   pages: readonly Page[],
 ): Promise<StoredUpdate[][]> {
-  const rows = await database.query<StoredUpdate & { n: number }>(UPDATES, [
+  type Row = Omit<StoredUpdate, "result"> & { n: number; result: string | null };
+  const rows = await database.query<Row>(UPDATES, [
     list(pages.map(({ id }) => toKey(id))),
     list(pages.map(({ after }) => after)),
     list(pages.map(({ limit }) => limit)),
   ]);
   const found: StoredUpdate[][] = pages.map(() => []);
-  for (const { n, ...update } of rows) found[n - 1]!.push(update);
+  for (const { n, result, ...update } of rows) {
+    found[n - 1]!.push(result === null ? update : { ...update, result });
+  }
   return found;
 }
 

@@ -5,16 +5,18 @@ import type { Change, EnvelopeRecord } from "../../envelopes/record.ts";
 import { type Once, type Outcome, StoreUnavailable } from "../store.ts";
 import type { Database } from "./database.ts";
 import { ADD_AND_NOTIFY, COLUMNS, Draft, draftParameters, ENVELOPES } from "./draft.ts";
+import type { Recent } from "./recent.ts";
 import { fromKey, HEAD, type Head, list, readRecord, toKey } from "./rows.ts";
 
 /** How often a change is decided anew because another gateway was faster. */
 const MAX_ATTEMPTS = 100;
 
-/** Where updates are announced. */
+/** Where updates are announced, and what is remembered of what was written. */
 export interface Announcement {
   readonly channel: string;
   /** What comes before the envelope's id. */
   readonly sender: string;
+  readonly recent: Recent;
   /** Called with the ids of envelopes that have new updates, after these can be read. */
   readonly stored: (ids: readonly string[]) => void;
 }
@@ -33,6 +35,9 @@ export interface ChangeJob {
 
 /** Gives a change's outcome, or throws what its `decide` threw. */
 export type Settled = () => Outcome | undefined;
+
+/** The version of a row that is new. */
+const FIRST_VERSION = 0;
 
 const CREATE = `WITH stored AS (
     INSERT INTO gateway_envelopes (${COLUMNS})
@@ -74,7 +79,7 @@ const KEY = "SELECT id, fingerprint FROM gateway_keys WHERE key = $1";
 /** Writes drafts in one transaction; the keys of those that were written. */
 async function write(
   database: Database,
-  { channel, sender, stored }: Announcement,
+  { channel, sender, recent, stored }: Announcement,
   sql: string,
   drafts: readonly Draft[],
   payloads?: readonly JsonText[],
@@ -82,15 +87,19 @@ async function write(
   const parameters = [...draftParameters(drafts, payloads), channel, sender];
   const rows = await database.query<{ id: string }>(sql, parameters);
   const written = new Set(rows.map(({ id }) => id));
-  const news = drafts.filter(({ record, updates }) =>
-    updates.length > 0 && written.has(toKey(record.id))
-  );
-  stored(news.map(({ record }) => record.id));
+  const done = drafts.filter(({ record }) => written.has(toKey(record.id)));
+  for (const draft of done) {
+    recent.wrote(draft.written(sql === CREATE ? FIRST_VERSION : draft.version + 1));
+  }
+  stored(done.filter(({ updates }) => updates.length > 0).map(({ record }) => record.id));
   return written;
 }
 
 function firstDraft(change: Change): Draft {
-  const draft = new Draft({ ...change.record, state: "pending" }, { version: 0, seq: 0 });
+  const draft = new Draft({ ...change.record, state: "pending" }, {
+    version: FIRST_VERSION,
+    seq: 0,
+  });
   draft.apply(change);
   return draft;
 }
@@ -160,9 +169,29 @@ function decideOn(draft: Draft | undefined, { decide }: ChangeJob): Settled {
   }
 }
 
+/** Drafts of envelopes by their keys, on what was written last or, where `fresh`, on what is read. */
+async function draftsOf(
+  database: Database,
+  recent: Recent,
+  { ids, fresh }: { readonly ids: readonly string[]; readonly fresh: boolean },
+): Promise<{ readonly drafts: Map<string, Draft>; readonly remembered: Set<Draft> }> {
+  const drafts = new Map<string, Draft>();
+  const unknown: string[] = [];
+  for (const id of ids) {
+    const row = fresh ? undefined : recent.row(id);
+    if (row === undefined) unknown.push(id);
+    else drafts.set(toKey(id), new Draft(row.record, row));
+  }
+  const remembered = new Set(drafts.values());
+  const heads = unknown.length > 0 ? await readHeads(database, unknown) : new Map<string, Head>();
+  for (const head of heads.values()) drafts.set(head.id, new Draft(readRecord(head), head));
+  return { drafts, remembered };
+}
+
 /**
- * Reads, decides, and writes what still has the version that was read; what has not is done again.
- * No lock is held while we think: a gateway that stands still stops nobody.
+ * Decides, and writes what still has the version that was decided on; what has not is done again.
+ * The first time the decision is on what we wrote last, where that is known: it counts only if it
+ * is written. No lock is held while we think: a gateway that stands still stops nobody.
  */
 export async function changeAll(
   database: Database,
@@ -175,10 +204,9 @@ export async function changeAll(
     if (attempt === MAX_ATTEMPTS) {
       throw new StoreUnavailable(`an envelope was changed by others ${MAX_ATTEMPTS} times`);
     }
-    const heads = await readHeads(database, open.map(({ id }) => id));
-    const drafts = new Map(
-      Array.from(heads.values(), (head) => [head.id, new Draft(readRecord(head), head)]),
-    );
+    const fresh = attempt > 0;
+    const ids = open.map(({ id }) => id);
+    const { drafts, remembered } = await draftsOf(database, to.recent, { ids, fresh });
     const decided = open.map((job) => {
       const draft = drafts.get(toKey(job.id));
       return { job, draft, settle: decideOn(draft, job) };
@@ -187,7 +215,9 @@ export async function changeAll(
     const written = changed.length === 0
       ? new Set<string>()
       : await write(database, to, CHANGE, changed);
-    const done = decided.filter(({ job, draft }) => !draft?.changed || written.has(toKey(job.id)));
+    const done = decided.filter(({ job, draft }) =>
+      draft?.changed ? written.has(toKey(job.id)) : !draft || !remembered.has(draft)
+    );
     for (const { job, settle } of done) settled.set(job, settle);
     open = open.filter((job) => !settled.has(job));
   }

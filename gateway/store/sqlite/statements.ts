@@ -14,8 +14,9 @@ export const STATEMENTS = {
   addBodies: "INSERT INTO gateway_bodies (id, payload, result, failed_input) VALUES (?, ?, ?, ?)",
   setResult: "UPDATE gateway_bodies SET result = ? WHERE id = ?",
   setFailedInput: "UPDATE gateway_bodies SET failed_input = ? WHERE id = ?",
-  updates: `SELECT seq, kind, final, data FROM gateway_updates WHERE id = ? AND seq > ?
-    ORDER BY seq LIMIT ?`,
+  updates: `SELECT seq, kind, final, data, CASE WHEN final THEN
+      (SELECT result FROM gateway_bodies AS b WHERE b.id = u.id) END AS result
+    FROM gateway_updates AS u WHERE id = ? AND seq > ? ORDER BY seq LIMIT ?`,
   addUpdate: "INSERT INTO gateway_updates (id, seq, kind, final, data) VALUES (?, ?, ?, ?, ?)",
   moveUpdate: "UPDATE gateway_updates SET seq = ? WHERE id = ? AND seq = ?",
   unpublished: `SELECT id FROM gateway_envelopes WHERE publish_after <= ?
