@@ -8,6 +8,8 @@ import { Client, type Connection } from "./client.ts";
 const ACTOR = "prep";
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 25;
+/** As in the gateway's image. */
+const V8_FLAGS = "--max-semi-space-size=8";
 const TOOLS = `tools:
   - { name: echo, description: Echo, parameters: { text: { type: string } }, route: [${ACTOR}] }
 `;
@@ -43,6 +45,7 @@ export async function startReplicas(): Promise<Replicas> {
     const process = stack.use(Process.module("gateway/main.ts", {
       env: {
         ...scene.env,
+        DENO_V8_FLAGS: V8_FLAGS,
         ASYA_GATEWAY_HOST: "127.0.0.1",
         ASYA_GATEWAY_PORT: `${port}`,
         ASYA_DATABASE_URL: database.url,
