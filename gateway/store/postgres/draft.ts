@@ -11,7 +11,7 @@ import {
 import { MAX_UPDATES } from "../store.ts";
 import type { Written } from "./recent.ts";
 import { recordText, toKey } from "./rows.ts";
-import { LAST } from "./schema.ts";
+import { LAST } from "./last.ts";
 
 /** An envelope as it will be. */
 export class Draft {

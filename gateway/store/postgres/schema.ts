@@ -2,12 +2,7 @@
 
 import { StoreUnavailable } from "../store.ts";
 import type { Database } from "./database.ts";
-
-/**
- * The number of the final update of an envelope, whatever comes before it; on reading it is the
- * number of all updates.
- */
-export const LAST = 2_147_483_647;
+import { TAKEOVER } from "./takeover.ts";
 
 /**
  * From each version to the next; what has been released is never edited. A change of a record is
@@ -72,6 +67,7 @@ export const MIGRATIONS: readonly string[] = [
     rate text,
     concurrent integer
   );`,
+  TAKEOVER,
 ];
 
 /** Held while tables are made; the number is ours alone by chance. */
