@@ -13,11 +13,12 @@ const SUITES: Readonly<Record<string, () => Promise<{ bench(): Promise<Row[]> }>
   mcp: () => import("./mcp_bench.ts"),
   system: () => import("./system_bench.ts"),
   broker: () => import("./broker_bench.ts"),
+  operator: () => import("./operator_bench.ts"),
   soak: () => import("./broker/soak.ts"),
   "wasm-soak": () => import("./wasm/soak.ts"),
 };
-/** They take minutes: only when they are asked for. */
-const ON_REQUEST = ["soak", "wasm-soak"];
+/** They take minutes, or a cluster: only when they are asked for. */
+const ON_REQUEST = ["operator", "soak", "wasm-soak"];
 
 const asked = Deno.args.length > 0
   ? Deno.args

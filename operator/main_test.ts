@@ -76,7 +76,7 @@ function test(sentence: string, run: (stage: Stage) => Promise<void>): void {
         exists: (queue) => exists(model, queue),
         start: (identity) => cleanup.use(startOperator(namespace, config, identity)),
         queueOf,
-        apply: (actor) => client.apply(actor, "test"),
+        apply: (actor) => client.apply(actor, { fieldManager: "test" }),
         get,
         becomes: (name, word) =>
           until(`${name} is ${word}`, async () => {
@@ -162,6 +162,32 @@ test("a Deployment of somebody else is left alone", async (s) => {
   assert.ok(conditions.some(({ message }) => message.includes("rename the actor")));
   const { spec } = (await s.get(RESOURCES.deployments, "prep"))!;
   assert.deepEqual((spec as { selector: { matchLabels: unknown } }).selector.matchLabels, labels);
+});
+
+test("a workload that KEDA scales begins asleep, and no change of its spec wakes it", async (s) => {
+  await ready(s.start("one"));
+  const scaling = { enabled: true, minReplicas: 0 };
+  const spec = async (name: string) =>
+    (await s.get(RESOURCES.deployments, name))?.spec as {
+      readonly replicas: number;
+      readonly template: { readonly spec: { readonly terminationGracePeriodSeconds: number } };
+    } | undefined;
+  await s.apply(s.namespace.actor("prep", { ...ASLEEP, scaling }));
+  await s.apply(s.namespace.actor("infer", ASLEEP)); // the operator itself says how many, at first
+  for (const name of ["prep", "infer"]) {
+    const made = await until(`a Deployment ${name}`, () => spec(name));
+    assert.equal(made.replicas, 0);
+    const before = made.template.spec.terminationGracePeriodSeconds;
+    for (const more of [1, 2]) {
+      const timeout = { processing: 300, gracefulShutdown: 30 + more };
+      await s.apply(s.namespace.actor(name, { ...ASLEEP, scaling, timeout }));
+      const changed = await until(`change ${more} of ${name}`, async () => {
+        const now = await spec(name);
+        return now?.template.spec.terminationGracePeriodSeconds === before + more && now;
+      });
+      assert.equal(changed.replicas, 0);
+    }
+  }
 });
 
 test("another kind of workload replaces the first", async (s) => {

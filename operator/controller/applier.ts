@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import type { KubeClient } from "../kube/client.ts";
 import { FIELD_MANAGER, keyOf } from "../kube/client.ts";
-import type { KubeObject } from "../kube/object.ts";
+import { KubeError } from "../kube/errors.ts";
+import { type KubeObject, versionOf } from "../kube/object.ts";
 import { resourceOf } from "../kube/resources.ts";
 import { slim } from "../kube/store.ts";
 import { covers } from "./covers.ts";
@@ -15,13 +16,22 @@ import { checkOwner } from "./ownership.ts";
 /** Annotation with the hash of what was applied. */
 export const APPLIED = "asya.sh/applied";
 
-/** Owner of the replicas of a new workload, until KEDA scales it. */
-const STARTER = `${FIELD_MANAGER}-start`;
+/** Annotation of a workload whose number of replicas is, or was, the operator's to say: that number. */
+const REPLICAS = "asya.sh/applied-replicas";
+
+/** Owner of a number of replicas that the operator no longer says, until somebody scales. */
+const KEEPER = `${FIELD_MANAGER}-start`;
+
+/** So long after a write the cache may not have it yet, in ms. */
+const LATE_MS = 10_000;
 
 /** What is applied is remembered with what came of it, until either changes. */
 interface Memory {
   readonly applied: string;
   readonly live: string;
+  readonly version: number;
+  /** As `performance.now()`. */
+  readonly at: number;
 }
 
 /** Objects that are followed, in a cache. */
@@ -52,39 +62,67 @@ export class Applier {
    * @throws KubeError, NameTaken
    */
   async apply(wanted: KubeObject, owner?: KubeObject): Promise<void> {
-    const id = `${wanted.kind} ${wanted.metadata.namespace}/${wanted.metadata.name}`;
+    const id = idOf(wanted);
     const applied = hash(wanted);
     const followed = this.#known.follows(wanted);
     const known = followed ? this.#known.find(wanted) : await this.#get(wanted);
+    const memory = this.#memory.get(id);
+    if (followed && memory?.applied === applied && isLate(known, memory)) return;
     if (known !== undefined) {
       const live = hash(identityOf(known));
-      const memory = this.#memory.get(id);
       if (memory?.applied === applied && memory.live === live) return;
       if (known.metadata.annotations?.[APPLIED] === applied && covers(known, wanted)) {
-        this.#memory.set(id, { applied, live });
+        this.#remember(id, applied, known);
         return;
       }
+      if (owner !== undefined) checkOwner(known, owner);
+      if (isScaledByOthers(wanted)) await this.#keepReplicas(known);
     }
-    if (owner !== undefined) {
-      const there = known ?? (followed ? await this.#get(wanted) : undefined);
-      if (there !== undefined) checkOwner(there, owner);
-      else if (isScaledByOthers(wanted)) await this.#createAsleep(wanted);
-    }
-    const result = await this.#client.apply(annotated(wanted, applied));
+    const isNew = followed && known === undefined && owner !== undefined;
+    const result = isNew
+      ? await this.#make(wanted, applied, owner)
+      : await this.#client.apply(annotated(wanted, applied));
     this.#written(wanted.kind);
-    this.#memory.set(id, { applied, live: hash(identityOf(slim(result))) });
+    this.#remember(id, applied, slim(result));
   }
 
   /**
-   * A workload without a number of replicas would begin with one, though nothing waits for it. The
-   * number belongs to another manager, so that the apply that follows does not take it back.
+   * An object that nobody knows of. It is applied without force: what has its name already and is
+   * somebody else's has another spec, and refuses. A workload that others scale begins asleep: without
+   * a number of replicas it would begin with one, though nothing waits for it.
    */
-  async #createAsleep(wanted: KubeObject): Promise<void> {
-    const { apiVersion, kind, metadata: { name, namespace } } = wanted;
-    const replicas = 0;
-    await this.#client.apply({ ...wanted, spec: { ...wanted.spec as object, replicas } });
-    const at = { name, ...namespace === undefined ? {} : { namespace } };
-    await this.#client.apply({ apiVersion, kind, metadata: at, spec: { replicas } }, STARTER);
+  async #make(wanted: KubeObject, applied: string, owner: KubeObject): Promise<KubeObject> {
+    const first = annotated(isScaledByOthers(wanted) ? withReplicas(wanted, 0) : wanted, applied);
+    try {
+      if (wanted.spec !== undefined) return await this.#client.apply(first, { force: false });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+    const there = await this.#get(wanted);
+    if (there === undefined) return await this.#client.apply(first);
+    checkOwner(there, owner);
+    return await this.#client.apply(annotated(wanted, applied));
+  }
+
+  /**
+   * A number of replicas that the operator has said and says no longer would become one. Another
+   * manager keeps it; whoever has scaled meanwhile owns it, and refuses.
+   */
+  async #keepReplicas(known: KubeObject): Promise<void> {
+    if (known.metadata.annotations?.[REPLICAS] === undefined) return;
+    const { apiVersion, kind, metadata: { name, namespace } } = known;
+    const metadata = { name, ...namespace === undefined ? {} : { namespace } };
+    const kept = withReplicas({ apiVersion, kind, metadata }, replicasOf(known) ?? 0);
+    try {
+      await this.#client.apply(kept, { fieldManager: KEEPER, force: false });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+  }
+
+  #remember(id: string, applied: string, object: KubeObject): void {
+    const live = hash(identityOf(object));
+    this.#memory.set(id, { applied, live, version: versionOf(object), at: performance.now() });
   }
 
   async #get(object: KubeObject): Promise<KubeObject | undefined> {
@@ -93,18 +131,45 @@ export class Applier {
   }
 
   /** Nothing of this object is worth remembering any more. */
-  forget({ kind, metadata: { namespace, name } }: KubeObject): void {
-    this.#memory.delete(`${kind} ${namespace}/${name}`);
+  forget(object: KubeObject): void {
+    this.#memory.delete(idOf(object));
   }
 }
 
-function isScaledByOthers({ kind, spec }: KubeObject): boolean {
-  return (kind === "Deployment" || kind === "StatefulSet") &&
-    (spec as { readonly replicas?: number }).replicas === undefined;
+function idOf({ kind, metadata: { namespace, name } }: KubeObject): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+/** Whether the cache does not have what was written a moment ago. */
+function isLate(known: KubeObject | undefined, { version, at }: Memory): boolean {
+  if (performance.now() - at > LATE_MS) return false;
+  return known === undefined || versionOf(known) < version;
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 409;
+}
+
+function isScaledByOthers(object: KubeObject): boolean {
+  const { kind } = object;
+  return (kind === "Deployment" || kind === "StatefulSet") && replicasOf(object) === undefined;
+}
+
+function replicasOf({ spec }: KubeObject): number | undefined {
+  return (spec as { readonly replicas?: number } | undefined)?.replicas;
+}
+
+function withReplicas(object: KubeObject, replicas: number): KubeObject {
+  return { ...object, spec: { ...object.spec as object | undefined, replicas } };
 }
 
 function annotated(object: KubeObject, applied: string): KubeObject {
-  const annotations = { ...object.metadata.annotations, [APPLIED]: applied };
+  const replicas = replicasOf(object);
+  const annotations = {
+    ...object.metadata.annotations,
+    [APPLIED]: applied,
+    ...replicas === undefined ? {} : { [REPLICAS]: String(replicas) },
+  };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 

@@ -104,6 +104,7 @@ export class Controller {
       finalizer,
       statuses,
       events,
+      busy: () => this.#work.length > 0,
       log,
     });
     this.#work = new WorkQueue({

@@ -37,6 +37,8 @@ export interface ReconcilerOptions {
   readonly finalizer: Finalizer;
   readonly statuses: StatusWriter;
   readonly events: Events;
+  /** Whether other actors wait to be worked on. */
+  readonly busy: () => boolean;
   readonly log: Logger;
 }
 
@@ -49,9 +51,13 @@ interface Failure {
   readonly kind: string;
 }
 
+const WORKLOADS: readonly string[] = [RESOURCES.deployments.kind, RESOURCES.statefulSets.kind];
+
 /** See the top of the file. */
 export class Reconciler {
   readonly #o: ReconcilerOptions;
+  /** Actors that were worked on. */
+  readonly #begun = new Set<string>();
 
   constructor(options: ReconcilerOptions) {
     this.#o = options;
@@ -69,17 +75,25 @@ export class Reconciler {
     if (live === undefined) {
       queues.forget(key);
       statuses.forget(key);
+      this.#begun.delete(key);
       return;
     }
     const reading = this.#read(live);
     if (live.metadata.deletionTimestamp !== undefined) {
-      await this.#writeStatus(live, reading, { state: "unknown" });
-      return await finalizer.finish(live, "actor" in reading ? reading.actor : undefined);
+      const told = await this.#writeStatus(live, reading, { state: "unknown" });
+      const ended = await finalizer.finish(live, "actor" in reading ? reading.actor : undefined);
+      return earlier(told, ended);
     }
     if ("problems" in reading) {
       return await this.#writeStatus(live, reading, { state: "unknown" });
     }
     await this.#keepFinalizer(live);
+    const isNew = !this.#begun.has(key) && this.#workload(key) === undefined;
+    this.#begun.add(key);
+    // Where many come at once, all have their workloads before the first of them has the rest.
+    if (isNew && this.#o.busy()) {
+      if (await this.#apply(live, reading.actor, "workload") === undefined) return 0;
+    }
     // A broker is slower than the API server, and a sidecar waits for its queue.
     const [queue, failure] = await Promise.all([
       queues.ensure(key, reading.actor),
@@ -109,8 +123,17 @@ export class Reconciler {
     await this.#o.client.merge(RESOURCES.asyncActors, keyOf(live), { metadata });
   }
 
+  #workload(key: string): KubeObject | undefined {
+    const { cluster } = this.#o;
+    return cluster.get(RESOURCES.deployments, key) ?? cluster.get(RESOURCES.statefulSets, key);
+  }
+
   /** Everything that the actor needs, and nothing else; the first failure ends it. */
-  async #apply(live: KubeObject, actor: AsyncActor): Promise<Failure | undefined> {
+  async #apply(
+    live: KubeObject,
+    actor: AsyncActor,
+    until: "end" | "workload" = "end",
+  ): Promise<Failure | undefined> {
     const { client, cluster, config, facts, applier, namespaces } = this.#o;
     let kind = "";
     try {
@@ -119,6 +142,7 @@ export class Reconciler {
       for (const object of wanted) {
         kind = object.kind;
         await applier.apply(object, live);
+        if (until === "workload" && WORKLOADS.includes(kind)) return undefined;
       }
       kind = "";
       const made = cluster.madeFor(storeKey(live));
@@ -148,8 +172,7 @@ export class Reconciler {
     const key = storeKey(live);
     const before = statuses.before(live);
     const actor = "actor" in reading ? reading.actor : undefined;
-    const workload = cluster.get(RESOURCES.deployments, key) ??
-      cluster.get(RESOURCES.statefulSets, key);
+    const workload = this.#workload(key);
     const scaledObject = cluster.get(RESOURCES.scaledObjects, key);
     const pods = cluster.pods.by(key);
     const starting = pods.filter(waitsForVolumes);
@@ -169,11 +192,11 @@ export class Reconciler {
       terminating: live.metadata.deletionTimestamp !== undefined,
     });
     const again = await statuses.write(live, before, now);
-    if (before?.status !== now.status) {
+    if (again === undefined && before?.status !== now.status) {
       await events.record(live, isTrouble(now) ? "Warning" : "Normal", now.status, messageOf(now));
     }
     // Events are not followed, so a pod that does not start is looked at again.
-    return starting.length > 0 ? Math.min(again ?? Infinity, PATIENCE_MS) : again;
+    return starting.length > 0 ? earlier(again, PATIENCE_MS) : again;
   }
 
   /** Without them the status only says less. */
@@ -190,6 +213,10 @@ export class Reconciler {
       return [];
     }
   }
+}
+
+function earlier(one: number | void, other: number | void): number | void {
+  return one === undefined || other === undefined ? one ?? other : Math.min(one, other);
 }
 
 /** A queue that was made sure of and not counted yet has as many messages as were written last. */

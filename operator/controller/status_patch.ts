@@ -3,28 +3,33 @@
 import type { ActorStatus } from "../status/actor_status.ts";
 import { changedMuch } from "./queue_watch.ts";
 
+/** What happens in between is written together, in ms. */
+export const STATUS_EVERY_MS = 1_000;
+
 /** Counts alone are written at most so often, in ms. */
 export const COUNTS_EVERY_MS = 30_000;
 
 /** When to write: now, not, or after so many ms if nothing changes meanwhile. */
 export type Writing = "now" | "no" | { readonly afterMs: number };
 
-/** @param sinceCountsMs since counts were last written; Infinity: never, as far as is known */
+/** @param sinceMs since it was written last; Infinity: never, as far as is known */
 export function writingOf(
   before: ActorStatus | undefined,
   now: ActorStatus,
-  sinceCountsMs: number,
+  sinceMs: number,
 ): Writing {
-  if (before === undefined || JSON.stringify(lasting(before)) !== JSON.stringify(lasting(now))) {
-    return "now";
+  if (before === undefined) return "now";
+  if (JSON.stringify(lasting(before)) !== JSON.stringify(lasting(now))) {
+    return after(STATUS_EVERY_MS - sinceMs);
   }
   const counts = changedMuch(before.queuedMessages, now.queuedMessages) ||
     changedMuch(before.processingMessages, now.processingMessages);
-  if (counts) {
-    const left = COUNTS_EVERY_MS - sinceCountsMs;
-    return left > 0 ? { afterMs: left } : "now";
-  }
+  if (counts) return after(COUNTS_EVERY_MS - sinceMs);
   return isStale(before.lastScaleFormatted, now.lastScaleFormatted) ? "now" : "no";
+}
+
+function after(ms: number): Writing {
+  return ms > 0 ? { afterMs: ms } : "now";
 }
 
 /** What must be written when it changes, in one order of keys. */

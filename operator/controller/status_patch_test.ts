@@ -21,8 +21,9 @@ const STATUS: ActorStatus = {
 
 const CASES: readonly [string, Partial<ActorStatus>, number, Writing][] = [
   ["nothing", {}, Infinity, "no"],
-  ["another word", { status: "Degraded" }, 0, "now"],
-  ["another count of pods", { readyReplicas: 0 }, 0, "now"],
+  ["another word", { status: "Degraded" }, 1_000, "now"],
+  ["another word too early", { status: "Degraded" }, 400, { afterMs: 600 }],
+  ["another count of pods", { readyReplicas: 0 }, 1_000, "now"],
   ["5 % more messages", { queuedMessages: 105 }, Infinity, "no"],
   ["20 % more messages", { queuedMessages: 120 }, 30_000, "now"],
   ["20 % more messages too early", { queuedMessages: 120 }, 12_000, { afterMs: 18_000 }],

@@ -2,7 +2,7 @@
 
 import { keyOf, type KubeClient } from "../kube/client.ts";
 import { KubeError } from "../kube/errors.ts";
-import type { KubeObject } from "../kube/object.ts";
+import { type KubeObject, versionOf } from "../kube/object.ts";
 import { RESOURCES } from "../kube/resources.ts";
 import { storeKey } from "../kube/store.ts";
 import type { ActorStatus } from "../status/actor_status.ts";
@@ -13,8 +13,8 @@ interface Written {
   readonly status: ActorStatus;
   /** Of the API server's answer: what the cache has may be older. */
   readonly version: number;
-  /** When counts were written last, as `performance.now()`. */
-  readonly countsAt: number;
+  /** When, as `performance.now()`. */
+  readonly at: number;
 }
 
 /** One a process. */
@@ -44,8 +44,8 @@ export class StatusWriter {
     before: ActorStatus | undefined,
     now: ActorStatus,
   ): Promise<number | void> {
-    const countsAt = this.#known(actor)?.countsAt ?? -Infinity;
-    const writing = writingOf(before, now, performance.now() - countsAt);
+    const at = this.#known(actor)?.at ?? -Infinity;
+    const writing = writingOf(before, now, performance.now() - at);
     if (writing === "no") return;
     if (writing !== "now") return writing.afterMs;
     try {
@@ -56,7 +56,7 @@ export class StatusWriter {
         uid: actor.metadata.uid,
         status: now,
         version: versionOf(answer),
-        countsAt: performance.now(),
+        at: performance.now(),
       });
     } catch (error) {
       if (!(error instanceof KubeError) || error.status !== 404) throw error; // deleted meanwhile
@@ -72,9 +72,4 @@ export class StatusWriter {
     const known = this.#written.get(storeKey(actor));
     return known?.uid === actor.metadata.uid ? known : undefined;
   }
-}
-
-/** Versions rise (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions). */
-function versionOf({ metadata: { resourceVersion } }: KubeObject): number {
-  return Number(resourceVersion ?? 0);
 }

@@ -42,6 +42,14 @@ export interface Scope {
   readonly fieldSelector?: string;
 }
 
+/** How an object is applied. */
+export interface ApplyOptions {
+  /** Default: {@linkcode FIELD_MANAGER}. */
+  readonly fieldManager?: string;
+  /** Default: true. */
+  readonly force?: boolean;
+}
+
 /** One page of a list. */
 export interface Page {
   readonly items: readonly KubeObject[];
@@ -145,15 +153,22 @@ export class KubeClient {
     return response.body!;
   }
 
-  /** Server-side apply: the operator's fields become these, everybody else's stay. @throws KubeError */
-  async apply(object: KubeObject, fieldManager = FIELD_MANAGER): Promise<KubeObject> {
+  /**
+   * Server-side apply: the manager's fields become these, everybody else's stay. With force (default)
+   * a field that somebody else has set otherwise becomes the manager's.
+   * @throws KubeError 409 when there is such a field, and no force
+   */
+  async apply(
+    object: KubeObject,
+    { fieldManager = FIELD_MANAGER, force = true }: ApplyOptions = {},
+  ): Promise<KubeObject> {
     const resource = resourceOf(object);
     const key = keyOf(object);
     return await this.#json({
       what: say("apply", resource, key),
       method: "PATCH",
       path: pathOf(resource, key),
-      query: { fieldManager, force: "true" },
+      query: { fieldManager, force: String(force) },
       body: object,
       type: APPLY_TYPE,
       repeatable: true,

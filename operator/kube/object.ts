@@ -35,3 +35,11 @@ export interface KubeObject {
   readonly status?: unknown;
   readonly [other: string]: unknown;
 }
+
+/**
+ * An object's version, which rises with each write.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+export function versionOf({ metadata: { resourceVersion } }: KubeObject): number {
+  return Number(resourceVersion ?? 0);
+}

@@ -44,7 +44,8 @@ function workloadFinding(workload: WorkloadView | undefined, verdict: Verdict): 
   if (workload === undefined) {
     return { type, status: "False", reason: verdict.reason, message: verdict.message };
   }
-  const { desired, ready, updating } = workload;
+  const { desired, ready, replicas } = workload;
+  const updating = workload.updating && (desired > 0 || replicas > 0); // nothing of none
   if (ready >= desired && !updating && workload.failure === undefined) {
     const reason = desired === 0 ? "NoPodsNeeded" : "PodsReady";
     return { type, status: "True", reason, message: "" };
