@@ -192,6 +192,7 @@ async function pluginHandler(dir: string) {
   const MiB = 2 ** 20;
   const limits = {
     timeoutMs: 1_000,
+    startMs: 10_000,
     memoryBytes: 16 * MiB,
     kernelBytes: 16 * MiB,
     moduleBytes: MiB,

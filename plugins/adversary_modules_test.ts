@@ -12,7 +12,7 @@ import { randomNumbers } from "./testdata/adversary/random.ts";
 const FLIPS = 500;
 
 /** Damage may make a loop endless. */
-const SHORT = { ...LIMITS, timeoutMs: 20 };
+const SHORT = { ...LIMITS, timeoutMs: 20, startMs: 20 };
 
 function load(
   module: Uint8Array,

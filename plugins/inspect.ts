@@ -5,6 +5,7 @@ import { sha256 } from "./digest.ts";
 import { PAGE_BYTES, prepare } from "./host/prepare.ts";
 import { MODULE_HEADER, Reader } from "./host/binary.ts";
 import { moduleProblems } from "./host/validate.ts";
+import { inspectScript } from "./inspect_script.ts";
 import { PluginError, type PluginLimits } from "./plugin.ts";
 import { scriptOf } from "./script.ts";
 
@@ -105,8 +106,10 @@ async function contentOf(
   functionName: string,
   limits: PluginLimits,
 ): Promise<Content> {
-  if (scriptOf(module) !== undefined) {
-    return { language: SCRIPT, abilities: SCRIPT_ABILITIES, exports: [], problems: [] };
+  const script = scriptOf(module);
+  if (script !== undefined) {
+    const { exports, problems } = await inspectScript(script, functionName, limits);
+    return { language: SCRIPT, abilities: SCRIPT_ABILITIES, exports, problems };
   }
   // Without a bound first: one that is too large in memory still has names to show.
   const prepared = prepare(module, 2 ** 16);

@@ -83,3 +83,30 @@ Deno.test("inspectModule() sees a script in a module", async () => {
   assert.deepEqual(http?.imports, ["context.http"]);
   assert.deepEqual(problems, []);
 });
+
+const SCRIPTS: Readonly<Record<string, readonly [exports: string[], problems: RegExp[]]>> = {
+  "var a = 1;\nexport {\n  a,\n  b as default\n};\nvar b = () => a;": [["a", "default"], []],
+  "export default (payload) => payload;": [["default"], []],
+  "export async function handle() {}\nexport const limit = 1;": [["handle", "limit"], []],
+  "function other() {}\nexport { other };": [["other"], [/neither handle nor default; .*: other$/]],
+  "const text = 'x';": [[], [/neither handle nor default; it exports: nothing$/]],
+  'import { a } from "node:fs";\nexport default () => a;': [
+    ["default"],
+    [/^it imports "node:fs"; a script has only what was bundled into it$/],
+  ],
+  "export default (": [[], [/^it is not valid: SyntaxError: /]],
+};
+
+for (const [source, [exports, problems]] of Object.entries(SCRIPTS)) {
+  Deno.test(`inspectModule() looks into the script ${JSON.stringify(source)}`, async () => {
+    const found = await inspectModule(wrapScript(source), "handle", LIMITS);
+    assert.deepEqual(found.exports, exports);
+    assert.equal(found.problems.length, problems.length, found.problems.join("\n"));
+    for (const [n, problem] of problems.entries()) assert.match(found.problems[n]!, problem);
+  });
+}
+
+Deno.test("inspectModule() does not run a script", async () => {
+  const endless = wrapScript("for (;;);\nexport default () => 1;");
+  assert.deepEqual((await inspectModule(endless, "handle", LIMITS)).problems, []);
+});

@@ -2,8 +2,13 @@
 
 /** Bounds on a plugin, all enforced by the host. */
 export interface PluginLimits {
-  /** Wall time of one call and of initialisation, in milliseconds. */
+  /** Wall time of one call, in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * Wall time of making an instance, its start-up code included, in milliseconds: before the first
+   * call, and after one that was stopped half-way. At level `inline` a second at most.
+   */
+  readonly startMs: number;
   /** Guest linear memory, in bytes; rounded down to 64 KiB pages. */
   readonly memoryBytes: number;
   /** Bytes that one call may have the host keep for it: input, output, settings, replies. */

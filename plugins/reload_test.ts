@@ -314,6 +314,7 @@ Deno.test("ReloadingPlugin swaps a real module under load when its file changes"
           ...OPTIONS,
           limits: {
             timeoutMs: 5_000,
+            startMs: 5_000,
             memoryBytes: 2 ** 20,
             kernelBytes: 2 ** 20,
             moduleBytes: 100_000,

@@ -199,6 +199,10 @@ export const SIDECAR_SETTINGS = {
     fallback: "1s",
     help: "how long one call of the plugin may take",
   }),
+  wasmStartTimeout: setting.duration("ASYA_WASM_START_TIMEOUT", {
+    fallback: "10s",
+    help: "how long an instance of the plugin may take to start; inline, 1s at most",
+  }),
   wasmMemory: setting.bytes("ASYA_WASM_MEMORY", {
     fallback: "64Mi",
     help: "linear memory that the plugin may use",

@@ -96,6 +96,7 @@ export function pluginOptions(
     stateBytes: settings.wasmState,
     limits: {
       timeoutMs: settings.wasmTimeout,
+      startMs: settings.wasmStartTimeout,
       memoryBytes: settings.wasmMemory,
       kernelBytes: CALL_BYTES,
       moduleBytes: MODULE_BYTES,

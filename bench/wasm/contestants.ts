@@ -25,6 +25,7 @@ export function optionsOf(module: Uint8Array, options: Partial<PluginOptions> = 
     ...options,
     limits: {
       timeoutMs: options.level === "inline" ? 100 : 1_000,
+      startMs: 10_000,
       memoryBytes: 64 * MiB,
       kernelBytes: 64 * MiB,
       moduleBytes: 64 * MiB,

@@ -17,10 +17,11 @@ export async function relayed(url: string, module: Uint8Array): Promise<Row[]> {
   try {
     await Deno.writeFile(file, module);
     const env = { ASYA_RABBITMQ_PREFETCH: `${PREFETCH}` };
-    const plugin = { ...env, ASYA_WASM_MODULE: file };
+    // As many calls at once as an operator allows one worker.
+    const plugin = { ...env, ASYA_WASM_MODULE: file, ASYA_CONCURRENCY: "32" };
     const contestants = [
       await cast.relay(RELAY, PREFETCH),
-      await cast.plugin("worker", { ...plugin, ASYA_CONCURRENCY: "32" }),
+      await cast.plugin("worker", plugin),
       await cast.plugin("inline", {
         ...plugin,
         ASYA_WASM_LEVEL: "inline",

@@ -35,6 +35,12 @@ export class Reader {
     return this.#unsigned(5);
   }
 
+  /** Steps over a LEB128 number of at most 64 bits. */
+  skipNumber(): void {
+    for (let n = 0; n < 10; n++) if (this.byte() < 0x80) return;
+    damaged("the module holds a number that is too long");
+  }
+
   #unsigned(bytes: number): number {
     let value = 0;
     for (let n = 0; n < bytes; n++) {

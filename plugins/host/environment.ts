@@ -91,7 +91,7 @@ export class Environment {
     private readonly config: Readonly<Record<string, string>>,
     private readonly limits: PluginLimits,
   ) {
-    this.state = startUp(limits.timeoutMs);
+    this.state = startUp(limits.startMs);
   }
 
   /** Functions by namespace and name, the kernel's among them. */

@@ -22,6 +22,9 @@ import type { ActorState } from "./state.ts";
 /** The longest limit of a call: the service's heartbeats and health checks wait for it. */
 export const LONGEST_INLINE_MS = 100;
 
+/** The longest start of an instance, of which a call that fails costs one. */
+const LONGEST_INLINE_START_MS = 1_000;
+
 /** Calls worth having at once: they share a watchdog, which costs as much as a small call. */
 const CONCURRENCY = 16;
 
@@ -42,7 +45,9 @@ export class InlinePlugin implements Plugin {
   #working: Promise<void> | undefined;
 
   private constructor(private readonly options: Prepared) {
-    this.#runner = new Runner(options);
+    const { limits } = options;
+    const startMs = Math.min(limits.startMs, LONGEST_INLINE_START_MS);
+    this.#runner = new Runner({ ...options, limits: { ...limits, startMs } });
   }
 
   /** @throws PluginError when the plugin may not run here, or its start-up code fails */
@@ -89,16 +94,18 @@ export class InlinePlugin implements Plugin {
     this.#runner.discard();
   }
 
-  /** Until nothing waits, letting everything else in the process have its turn in between. */
+  /**
+   * Until nothing waits. At the end of each turn of the event loop, so that everything else in the
+   * process has its turn in between, and what one turn brings runs together.
+   */
   async #work(): Promise<void> {
-    await Promise.resolve(); // who calls now may have more calls
     while (this.#waiting.length > 0) {
+      await new Promise((resolve) => setImmediate(resolve));
       const refused = this.#refused();
       const batch = this.#waiting.splice(0, CONCURRENCY).filter((one) =>
         this.#wanted(one, refused)
       );
       for (let done = 0; done < batch.length;) done += await this.#run(batch.slice(done));
-      if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#working = undefined;
   }

@@ -132,7 +132,7 @@ const REFUSED: Record<string, [Uint8Array, string, RegExp]> = {
   "an endless start function": [
     assemble(`(module (func $start (loop $l (br $l))) (start $start) (func (export "echo")))`),
     "timeout",
-    /interrupted after 150 ms/,
+    /interrupted after 500 ms/,
   ],
   "an endless _initialize": [
     assemble(`(module (func (export "_initialize") (loop $l (br $l))) (func (export "echo")))`),
@@ -146,13 +146,62 @@ const REFUSED: Record<string, [Uint8Array, string, RegExp]> = {
   ],
 };
 
+const SHORT_START = { ...OPTIONS.limits, startMs: 500 };
+
 for (const [what, [module, code, message]] of Object.entries(REFUSED)) {
   Deno.test(`loadPlugin() refuses ${what}`, () =>
     assert.rejects(
-      loadPlugin({ ...OPTIONS, module, functionName: "echo", workers: 2 }),
+      loadPlugin({ ...OPTIONS, module, functionName: "echo", workers: 2, limits: SHORT_START }),
       { name: "PluginError", code, message, functionName: "echo" },
     ));
 }
+
+/** Starts for 600 ms, which is more than a call may take at either level. */
+const SLOW_START = assemble(`(module
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $now (result i64)
+    (drop (call $clock (i32.const 1) (i64.const 0) (i32.const 0)))
+    (i64.load (i32.const 0)))
+  (func (export "_initialize")
+    (local $end i64)
+    (local.set $end (i64.add (call $now) (i64.const 600000000)))
+    (loop $wait (br_if $wait (i64.lt_u (call $now) (local.get $end)))))
+  (func (export "trap") unreachable))`);
+
+for (const level of ["worker", "inline"] as const) {
+  const start = (startMs: number) =>
+    loadPlugin({
+      ...OPTIONS,
+      level,
+      module: SLOW_START,
+      functionName: "trap",
+      limits: { ...OPTIONS.limits, timeoutMs: 100, startMs },
+    });
+
+  Deno.test(`loadPlugin() gives start-up code at level ${level} a limit of its own`, async () => {
+    const plugin = await start(5_000);
+    try {
+      // The second one finds an instance that was started anew.
+      for (let n = 0; n < 2; n++) await assert.rejects(ask(plugin), { code: "trap" });
+    } finally {
+      await plugin.close();
+    }
+    await assert.rejects(start(200), { code: "timeout", message: "interrupted after 200 ms" });
+  });
+}
+
+Deno.test("loadPlugin() gives start-up code at level inline a second at most", async () => {
+  const module = assemble(
+    `(module (func (export "_initialize") (loop $l (br $l))) (func (export "echo")))`,
+  );
+  const limits = { ...OPTIONS.limits, timeoutMs: 100, startMs: 60_000 };
+  const options = { ...OPTIONS, level: "inline", module, functionName: "echo", limits } as const;
+  await assert.rejects(loadPlugin(options), {
+    code: "timeout",
+    message: "interrupted after 1000 ms",
+  });
+});
 
 Deno.test("loadPlugin() runs _initialize once, and a command that leaves by proc_exit(0)", async () => {
   const counter = assemble(`(module

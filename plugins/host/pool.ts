@@ -17,12 +17,13 @@ import { Breaker } from "./breaker.ts";
 import type { GuestCode } from "./guest.ts";
 import { newHostMemory } from "./host_memory.ts";
 import { HostSide } from "./host_side.ts";
-import type {
-  CallRequest,
-  CallResult,
-  PlainError,
-  WorkerAnswer,
-  WorkerRequest,
+import {
+  type CallRequest,
+  type CallResult,
+  type PlainError,
+  toTransfer,
+  type WorkerAnswer,
+  type WorkerRequest,
 } from "./protocol.ts";
 import type { ActorState } from "./state.ts";
 
@@ -210,7 +211,7 @@ export class Pool implements Plugin {
     };
     slot.watchdog = setTimeout(
       () => fail({ code: "timeout", message: "the worker did not start in time" }),
-      limits.timeoutMs + START_MS + graceMs,
+      limits.startMs + START_MS + graceMs,
     );
     worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       if (data.kind === "results") return this.#onResults(slot, data.results, data.idle);
@@ -272,14 +273,17 @@ export class Pool implements Plugin {
       pending.stop = () => slot.host.end(id);
       return { id, input: new Uint8Array(input), context, limitMs };
     });
-    // Each may need a fresh instance, whose start-up code has a limit of its own.
-    const { timeoutMs } = this.#options.limits;
-    const limitMs = calls.reduce((sum, call) => sum + call.limitMs + timeoutMs, 0);
-    slot.watchdog = setTimeout(
-      () => this.#onHung(slot),
-      limitMs + (this.#options.graceMs ?? GRACE_MS),
-    );
-    slot.worker.postMessage({ kind: "calls", calls }, calls.map((call) => call.input.buffer));
+    this.#watch(slot);
+    slot.worker.postMessage({ kind: "calls", calls }, toTransfer(calls.map(({ input }) => input)));
+  }
+
+  /** Between two signs of life are at most a fresh instance and the calls of one hand-over. */
+  #watch(slot: Slot): void {
+    clearTimeout(slot.watchdog);
+    const { limits: { startMs }, graceMs = GRACE_MS } = this.#options;
+    let limitMs = startMs + graceMs;
+    for (const pending of slot.running.values()) limitMs += pending.limitMs;
+    slot.watchdog = setTimeout(() => this.#onHung(slot), limitMs);
   }
 
   #onResults(slot: Slot, results: readonly CallResult[], idle: boolean): void {
@@ -298,7 +302,7 @@ export class Pool implements Plugin {
         pending?.reject(this.#error(result.code, result.message, result));
       }
     }
-    if (!idle) return;
+    if (!idle) return this.#watch(slot);
     clearTimeout(slot.watchdog);
     if (this.#closing) this.#endIdle();
     else this.#dispatch();

@@ -22,7 +22,7 @@ async function withWilfulWorkers(workers: number, use: (pool: Pool) => Promise<v
     script: new URL("./testdata/wilful_worker.ts", import.meta.url),
     functionName: "handle",
     workers,
-    limits: { ...LIMITS, timeoutMs: 100 },
+    limits: { ...LIMITS, timeoutMs: 100, startMs: 100 },
     graceMs: 50,
   });
   await pool.start();

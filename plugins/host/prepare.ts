@@ -5,6 +5,7 @@
  */
 
 import { PluginError } from "../plugin.ts";
+import { bodyProblem, type Signature } from "./compile_cost.ts";
 import { damaged, isModule, MAX_SECTIONS, MODULE_HEADER, Reader, Writer } from "./binary.ts";
 
 /** Bytes of one page of linear memory. */
@@ -16,7 +17,20 @@ const MAX_TABLES = 16;
 const MAX_IMPORTS = 1_000;
 const MAX_EXPORTS = 10_000;
 
-const SECTION = { type: 1, import: 2, table: 4, memory: 5, export: 7, tag: 13 } as const;
+/** As V8 has them. */
+const MAX_TYPES = 1_000_000;
+const MAX_FUNCTIONS = 1_000_000;
+
+const SECTION = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  export: 7,
+  code: 10,
+  tag: 13,
+} as const;
 /** Kinds of imports and exports. */
 const KINDS = ["function", "table", "memory", "global", "tag"] as const;
 const FUNCTION_TYPE = 0x60;
@@ -46,6 +60,10 @@ class Preparation {
   readonly imports: (ModuleName & { readonly module: string })[] = [];
   readonly exports: ModuleName[] = [];
   readonly problems: string[] = [];
+  readonly #types: Signature[] = [];
+  /** Index of its type by index of the function. */
+  readonly #functions: number[] = [];
+  #mostResults = 0;
 
   constructor(private readonly maxPages: number) {}
 
@@ -53,23 +71,64 @@ class Preparation {
   section(id: number, body: Reader): Uint8Array | undefined {
     if (id === SECTION.table) return this.#tables(body);
     if (id === SECTION.memory) return this.#memories(body);
-    if (id === SECTION.type) this.#types(body);
+    if (id === SECTION.type) this.#readTypes(body);
     if (id === SECTION.import) this.#imports(body);
+    if (id === SECTION.function) this.#readFunctions(body);
     if (id === SECTION.export) this.#exports(body);
+    if (id === SECTION.code) this.#bodies(body);
     // A thrown exception lives on the host's heap, like a garbage-collected value.
     if (id === SECTION.tag) this.problems.push("it uses exception handling, which is not allowed");
     return undefined;
   }
 
   /** Only functions: structures and arrays live on the host's heap, where nothing bounds them. */
-  #types(body: Reader): void {
-    for (let left = body.u32(); left > 0; left--) {
+  #readTypes(body: Reader): void {
+    const count = body.u32();
+    if (count > MAX_TYPES) damaged(`the module has ${count} types; at most ${MAX_TYPES} may be`);
+    for (let left = count; left > 0; left--) {
       if (body.byte() !== FUNCTION_TYPE) {
         this.problems.push("it uses garbage-collected types, which are not allowed");
         return; // how long one of them is does not matter
       }
-      for (let parameters = body.u32(); parameters > 0; parameters--) body.valueType();
-      for (let results = body.u32(); results > 0; results--) body.valueType();
+      const parameters = body.u32();
+      for (let n = 0; n < parameters; n++) body.valueType();
+      const results = body.u32();
+      for (let n = 0; n < results; n++) body.valueType();
+      this.#types.push({ parameters, results });
+      this.#mostResults = Math.max(this.#mostResults, results);
+    }
+  }
+
+  #readFunctions(body: Reader): void {
+    const count = body.u32();
+    if (count > MAX_FUNCTIONS) {
+      damaged(`the module has ${count} functions; at most ${MAX_FUNCTIONS} may be`);
+    }
+    for (let left = count; left > 0; left--) this.#functions.push(body.u32());
+  }
+
+  /** Of the functions, which follow those that are imported. */
+  #bodies(body: Reader): void {
+    const signatures = {
+      types: this.#types,
+      functions: this.#functions,
+      mostResults: this.#mostResults,
+    };
+    const first = this.imports.filter(({ kind }) => kind === "function").length;
+    const count = body.u32();
+    for (let n = 0; n < count; n++) {
+      const length = body.u32();
+      const end = body.position + length;
+      body.take(length);
+      const { parameters = 0 } = this.#types[this.#functions[first + n]!] ?? {};
+      const problem = bodyProblem(
+        new Reader(body.bytes, end - length, end),
+        parameters,
+        signatures,
+      );
+      if (problem === undefined) continue;
+      this.problems.push(problem);
+      return; // one that was made for it may have a thousand more
     }
   }
 
@@ -83,7 +142,7 @@ class Preparation {
       const name = body.text();
       const kind = kindOf(body);
       this.imports.push({ module, name, kind });
-      if (kind === "function") body.u32();
+      if (kind === "function") this.#functions.push(body.u32());
       else if (kind === "memory") body.limits();
       else if (kind === "tag") body.take(1) && body.u32();
       else {

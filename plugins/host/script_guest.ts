@@ -14,6 +14,7 @@ import { factsOf, ScriptCall, textOf } from "./script_host.ts";
 import { readDescribed } from "./script_messages.ts";
 import { type Described, prelude } from "./script_prelude.ts";
 import { PRELUDE_NAME, readableStack, SCRIPT_NAME, splitScript } from "./script_stack.ts";
+import { installUrls, needsUrls } from "./script_urls.ts";
 import { TimeLimitExceeded, withTimeLimit } from "./time_limit.ts";
 
 /** Of the engine's stack. Endless recursion ends there, in reach of what V8 gives a thread. */
@@ -149,6 +150,10 @@ export class ScriptGuest implements Guest {
     if (needsCoding(script)) {
       const coding = this.#value(context.evalCode(`(${installCoding})`, PRELUDE_NAME));
       this.#value(context.callFunction(coding, none, global));
+    }
+    if (needsUrls(script)) {
+      const urls = this.#value(context.evalCode(`(${installUrls})`, PRELUDE_NAME));
+      this.#value(context.callFunction(urls, none, global, ask));
     }
     const made = this.#value(context.callFunction(begin, none, ask, settings, install));
     this.#describe = context.getProp(made, "describe");

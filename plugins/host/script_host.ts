@@ -4,6 +4,7 @@ import { PluginError, type PluginLimits } from "../plugin.ts";
 import type { GuestCall, HostCalls } from "./guest.ts";
 import type { CallFacts } from "./script_prelude.ts";
 import { readEntry, readKey, readLog, readMetric, readRequest } from "./script_messages.ts";
+import { answerUrl } from "./script_urls.ts";
 import type { TimeLimitExceeded } from "./time_limit.ts";
 
 /** Charged for every text beside its bytes. */
@@ -13,7 +14,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true });
 
-/** State of a call that runs; without one, the script is being loaded and may only log. */
+/** State of a call that runs; without one a script is being loaded, which may log and read URLs. */
 export class ScriptCall {
   readonly limitMs: number;
   readonly #deadline: number;
@@ -22,7 +23,7 @@ export class ScriptCall {
 
   /** @throws PluginError `memory_limit` when the input alone is too large */
   constructor(readonly call: GuestCall | undefined, readonly limits: PluginLimits) {
-    this.limitMs = call?.limitMs ?? limits.timeoutMs;
+    this.limitMs = call?.limitMs ?? limits.startMs;
     this.#deadline = performance.now() + this.limitMs;
     this.#bytesLeft = limits.kernelBytes;
     this.#charge(call?.input.length ?? 0);
@@ -72,6 +73,12 @@ export class ScriptCall {
       const { level, line } = readLog(json);
       call?.log.add(level, encoder.encode(line));
       return undefined;
+    }
+    if (what === "url") {
+      this.#charge(json.length);
+      const answer = answerUrl(json);
+      this.#charge(answer?.length ?? 0);
+      return answer;
     }
     if (!call) throw new PluginError("guest_error", "there is no call while a script loads");
     this.#charge(json.length);

@@ -7,7 +7,7 @@ import type { installGlobals, WriteLog } from "./script_globals.ts";
 
 /** What the guest asks of the host; texts are JSON. The answer is JSON, or undefined. */
 export type HostCall = (
-  what: "log" | "partial" | "metric" | "get" | "set" | "delete" | "http",
+  what: "log" | "partial" | "metric" | "get" | "set" | "delete" | "http" | "url",
   json: string,
 ) => string | undefined;
 

@@ -42,7 +42,7 @@ export class WasmGuest implements Guest {
     this.#environment = new Environment(this.#kernel, config, limits);
     try {
       this.#kernel.begin(new Uint8Array());
-      const instance = withTimeLimit(limits.timeoutMs, () => this.#instantiate());
+      const instance = withTimeLimit(limits.startMs, () => this.#instantiate());
       this.#run = instance.exports[functionName] as () => unknown;
       if (this.#run.length > 0) {
         const message = `${functionName}() takes parameters; a handler has none`;

@@ -9,6 +9,7 @@ import {
   type CallResult,
   type LoadRequest,
   plainError,
+  toTransfer,
   type WorkerAnswer,
   type WorkerRequest,
 } from "./protocol.ts";
@@ -26,10 +27,8 @@ function post(answer: WorkerAnswer, transfer: Transferable[] = []): void {
 }
 
 function postResults(results: CallResult[], idle: boolean): void {
-  const transfer = results.flatMap(({ result }) =>
-    result instanceof Uint8Array ? [result.buffer] : []
-  );
-  post({ kind: "results", results, idle }, transfer);
+  const outputs = results.map(({ result }) => result).filter((it) => it instanceof Uint8Array);
+  post({ kind: "results", results, idle }, toTransfer(outputs));
 }
 
 async function load(request: LoadRequest): Promise<void> {

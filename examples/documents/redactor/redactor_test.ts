@@ -4,6 +4,7 @@ import { buildAssemblyScript, loadPlugin, type Plugin } from "@asya/plugins";
 const MiB = 1024 * 1024;
 const limits = {
   timeoutMs: 1_000,
+  startMs: 10_000,
   memoryBytes: 16 * MiB,
   kernelBytes: 16 * MiB,
   moduleBytes: MiB,

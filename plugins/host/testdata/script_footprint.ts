@@ -13,7 +13,9 @@ let right = 0;
 let before = 0;
 for (let n = 0; n < 200; n++) {
   if (n === 50) before = Deno.memoryUsage().rss;
-  const guest = await scriptGuest(SOURCE, { limits: { ...limits, timeoutMs: 5_000 } });
+  const guest = await scriptGuest(SOURCE, {
+    limits: { ...limits, timeoutMs: 5_000, startMs: 5_000 },
+  });
   let ended: string;
   try {
     ended = callGuest(guest, String(n), { limits });

@@ -8,6 +8,7 @@ import { createScriptGuest, type ScriptGuest, type ScriptGuestOptions } from "..
 /** Bounds of the tests. No guest reaches the time limit that reaches another one, or none. */
 export const SCRIPT_LIMITS: PluginLimits = {
   timeoutMs: 10_000,
+  startMs: 10_000,
   memoryBytes: 4 * 1024 * 1024,
   kernelBytes: 1_000_000,
   moduleBytes: 1_000_000,
@@ -15,7 +16,7 @@ export const SCRIPT_LIMITS: PluginLimits = {
 };
 
 /** For guests that must be interrupted. */
-export const HASTY_LIMITS: PluginLimits = { ...SCRIPT_LIMITS, timeoutMs: 150 };
+export const HASTY_LIMITS: PluginLimits = { ...SCRIPT_LIMITS, timeoutMs: 150, startMs: 150 };
 
 /** A host that allows nothing. */
 export const NO_HOST: HostCalls = {

@@ -7,6 +7,7 @@ import { guestModule } from "./assemble.ts";
 /** Bounds of the tests: small, so that hostile guests reach them soon. */
 export const LIMITS = {
   timeoutMs: 150,
+  startMs: 5_000,
   memoryBytes: 4 * 1024 * 1024,
   kernelBytes: 2_000_000,
   moduleBytes: 100_000,

@@ -19,6 +19,7 @@ export interface Blast {
 /** As the sidecar sets them, but for the time. */
 const LIMITS = {
   timeoutMs: 500,
+  startMs: 10_000,
   memoryBytes: 64 * 2 ** 20,
   kernelBytes: 64 * 2 ** 20,
   moduleBytes: 64 * 2 ** 20,
@@ -107,6 +108,13 @@ function compile(locals: number, stack: number, depth: number): Uint8Array {
   return module({ code: code.all });
 }
 
+/** Instructions in a row, without a branch. */
+function straight(bytes: number): Uint8Array {
+  const add = [0x20, 0, 0x41, 1, 0x6a, 0x21, 0]; // local 0 plus 1
+  const code = new Bytes().add([1, 1, 0x7f]).add(times(Math.floor(bytes / add.length), () => add));
+  return module({ code: code.add([0x0b]).all });
+}
+
 const name = (n: number) => [33 + n % 90, 33 + Math.floor(n / 90) % 90, 33 + Math.floor(n / 8100)];
 
 const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
@@ -117,6 +125,12 @@ const BOMBS: Readonly<Record<string, () => Uint8Array>> = {
   compile_locals: () => compile(49_000, 0, 5_000),
   /** 120 KB: or all that lies on the stack. */
   compile_stack: () => compile(1, 20_000, 20_000),
+  /** The largest of those that are let through: variables, what lies on the stack, and its size. */
+  compile_locals_allowed: () => compile(2_500, 0, 1_900),
+  compile_stack_allowed: () => compile(1, 2_200, 2_200),
+  compile_straight_allowed: () => straight(500_000),
+  /** 5 MB of instructions in a row. */
+  compile_straight: () => straight(5_000_000),
   /** 40 MB: ten million sections with nothing in them. */
   sections: () => module({ more: times(10_000_000, () => [0, 2, 1, 97]) }),
   exports: () => {

@@ -27,6 +27,7 @@ interface Source extends Partial<Pick<Case, "at" | "levels" | "options">> {
 /** Bounds of all guests here, so small that they reach them soon. */
 export const LIMITS = {
   timeoutMs: 100,
+  startMs: 5_000,
   memoryBytes: 4 * 1024 * 1024,
   kernelBytes: 2_000_000,
   moduleBytes: 100_000,
@@ -39,6 +40,9 @@ const BOTH: readonly PluginLevel[] = ["worker", "inline"];
 /** For guests that end at another limit: a busy machine must not end them at that on time. */
 const PATIENT = { limits: { ...LIMITS, timeoutMs: 5_000 } };
 const PATIENT_WORKER = { levels: ["worker"], options: PATIENT } as const;
+
+/** For guests that spin before there is a call. */
+const SHORT_START = { at: "load", options: { limits: { ...LIMITS, startMs: 100 } } } as const;
 
 const TIMEOUT: Ending = ["timeout", /^interrupted after 100 ms$/];
 const HOST_MEMORY: Ending = [
@@ -78,9 +82,9 @@ const SOURCES: readonly Source[] = [
       sleep: "fine",
     },
   },
-  { file: "start_spin.wat", at: "load", ends: { handle: TIMEOUT } },
-  { file: "initialize_spin.wat", at: "load", ends: { handle: TIMEOUT } },
-  { file: "main_spin.wat", at: "load", ends: { handle: TIMEOUT } },
+  { file: "start_spin.wat", ...SHORT_START, ends: { handle: TIMEOUT } },
+  { file: "initialize_spin.wat", ...SHORT_START, ends: { handle: TIMEOUT } },
+  { file: "main_spin.wat", ...SHORT_START, ends: { handle: TIMEOUT } },
   { file: "initialize_hog.wat", at: "load", ends: { handle: HOST_MEMORY } },
   {
     file: "initialize_asks.wat",
