@@ -13,7 +13,14 @@ import {
   workingBuilder,
 } from "./builder.ts";
 import { type Command, DeployError, UsageError, type World } from "./command.ts";
-import { defaultTag, type ImageName, imageReference, IMAGES, ROOT } from "./images.ts";
+import {
+  defaultTag,
+  type ImageName,
+  imageReference,
+  IMAGES,
+  ROOT,
+  sourceAddress,
+} from "./images.ts";
 import { outputOf, type Run, ToolError } from "./tool.ts";
 
 const PROBE_MS = 15_000;
@@ -86,12 +93,14 @@ export async function buildImages(
   world: World,
 ): Promise<void> {
   const { terminal, run } = world;
+  const source = await sourceAddress();
   for (const image of images) {
     const name = imageReference(image, { registry, tag });
     const began = performance.now();
     terminal.block([`  ..  ${name}`]);
     const dockerfile = join(ROOT, "images", `${image}.Dockerfile`);
-    await runStep(buildCommand(builder, { name, context: ROOT, dockerfile, version: tag }), world);
+    const wanted = { name, context: ROOT, dockerfile, version: tag, source };
+    await runStep(buildCommand(builder, wanted), world);
     const upload = push ? pushCommand(builder, name) : undefined;
     if (upload !== undefined) await runStep(upload, world);
     const size = await sizeOf(builder, name, run);

@@ -66,13 +66,19 @@ export interface ImageBuild {
   readonly dockerfile: string;
   /** `org.opencontainers.image.version`. */
   readonly version: string;
+  /** `org.opencontainers.image.source`; undefined: the image has no such label. */
+  readonly source?: string | undefined;
 }
 
 /** The command that builds an image. */
 export function buildCommand({ kind, command }: Builder, image: ImageBuild): readonly string[] {
-  const { name, context, dockerfile, version } = image;
+  const { name, context, dockerfile, version, source } = image;
   const verb = kind === "command" ? [] : ["build"];
-  const args = ["-f", dockerfile, "-t", name, "--build-arg", `VERSION=${version}`];
+  const label = source === undefined ? [] : [
+    "--label",
+    `org.opencontainers.image.source=${source}`,
+  ];
+  const args = ["-f", dockerfile, "-t", name, "--build-arg", `VERSION=${version}`, ...label];
   // buildah wants the folder last, docker and podman take it anywhere.
   return kind === "command"
     ? [...command, context, ...args]

@@ -45,6 +45,13 @@ Deno.test("buildCommand() calls a command of the user's with folder, file and na
   ]);
 });
 
+Deno.test("buildCommand() labels an image with the address of its source, where there is one", () => {
+  const source = "https://example.com/asya";
+  const command = buildCommand({ kind: "podman", command: ["podman"] }, { ...IMAGE, source });
+  const at = command.indexOf("--label");
+  assert.equal(command[at + 1], `org.opencontainers.image.source=${source}`);
+});
+
 Deno.test("pushCommand() leaves pushing to a command of the user's", () => {
   assert.equal(pushCommand({ kind: "command", command: ["b"] }, "x"), undefined);
   assert.deepEqual(pushCommand({ kind: "docker", command: ["docker"] }, "x"), [

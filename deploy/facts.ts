@@ -109,7 +109,8 @@ async function known<T>(ask: () => Promise<T>): Promise<Known<T>> {
     return { value: await ask() };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    return { unknown: error.said.replaceAll("\n", " ").trim() };
+    const said = error.said.replaceAll("\n", " ").trim();
+    return { unknown: said.replace(/^Error from server \(\w+\): /, "") };
   }
 }
 
@@ -130,18 +131,13 @@ async function serverVersion(run: Run, { kubectl }: Target): Promise<string> {
 }
 
 async function kedaVersion(run: Run, { kubectl }: Target): Promise<string | undefined> {
-  const found = JSON.parse(
-    await outputOf(run, [
-      ...kubectl,
-      "get",
-      "crd",
-      "scaledobjects.keda.sh",
-      "--ignore-not-found",
-      "-o",
-      "json",
-    ]) || "null",
-  );
-  return found === null ? undefined : found.metadata.labels?.["app.kubernetes.io/version"] ?? "";
+  const get = ["get", "crd", "scaledobjects.keda.sh", "--ignore-not-found", "-o", "json"];
+  const { code, out } = await run([...kubectl, ...get]);
+  if (code === 0 && out.trim() === "") return undefined;
+  if (code === 0) return JSON.parse(out).metadata.labels?.["app.kubernetes.io/version"] ?? "";
+  // Everybody may ask which kinds there are, if not of which version.
+  await outputOf(run, [...kubectl, "get", "--raw", "/apis/keda.sh"]);
+  return "";
 }
 
 async function storageClasses(run: Run, { kubectl }: Target) {

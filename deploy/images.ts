@@ -25,10 +25,23 @@ export function imageReference(
   return `${before}asya-${image}:${tag}`;
 }
 
+interface ChartFile {
+  readonly appVersion: string;
+  readonly sources?: readonly string[];
+}
+
+async function chartFile(): Promise<ChartFile> {
+  return parse(await Deno.readTextFile(join(CHART, "Chart.yaml")));
+}
+
 /** The tag that the chart gives images where nobody says another: its `appVersion`. */
 export async function defaultTag(): Promise<string> {
-  const chart = parse(await Deno.readTextFile(join(CHART, "Chart.yaml")));
-  return String(chart.appVersion);
+  return String((await chartFile()).appVersion);
+}
+
+/** Where the project's source is, as the chart says it in `sources`; undefined: it says nothing. */
+export async function sourceAddress(): Promise<string | undefined> {
+  return (await chartFile()).sources?.[0];
 }
 
 /** A tag that no image has yet, so that Kubernetes sees that images were built anew. */

@@ -113,7 +113,9 @@ function server({ server }: Facts): Check[] {
 }
 
 function keda({ keda }: Facts): Check[] {
-  if ("unknown" in keda) return [unknown("whether KEDA is installed", keda.unknown)];
+  if ("unknown" in keda) {
+    return [unknown("whether KEDA is installed", keda.unknown, "kubectl get --raw /apis/keda.sh")];
+  }
   const install = "helm upgrade --install keda keda --repo https://kedacore.github.io/charts " +
     "--namespace keda --create-namespace --wait";
   if (keda.value === undefined) {
@@ -124,16 +126,25 @@ function keda({ keda }: Facts): Check[] {
   return [problem(`KEDA ${versionText(keda.value)} is older than ${OLDEST.keda}`, install)];
 }
 
+function volumes(count: number): string {
+  return `${count} volume${count === 1 ? "" : "s"}`;
+}
+
 function storage({ storage, chart }: Facts): Check[] {
   if ("unknown" in chart) return [];
   const claims = Object.entries(chart.value.claims);
   const total = claims.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) return [good("no storage is needed")];
-  if ("unknown" in storage) return [unknown("which StorageClasses there are", storage.unknown)];
+  if ("unknown" in storage) {
+    return [warning(
+      `whether there is storage for ${volumes(total)} is not known: ${storage.unknown}`,
+      "kubectl get storageclass",
+    )];
+  }
   const { names, standard } = storage.value;
   const checks = claims.flatMap(([name, count]) => {
     if (name === "" ? standard !== undefined : names.includes(name)) return [];
-    const what = `${count} volume${count === 1 ? "" : "s"} would wait for ever`;
+    const what = `${volumes(count)} would wait for ever`;
     if (name !== "") {
       return [problem(
         `${what}: there is no StorageClass ${name}`,
@@ -150,20 +161,42 @@ function storage({ storage, chart }: Facts): Check[] {
     )];
   });
   if (checks.length > 0) return checks;
-  return [good(`storage: ${total} volume${total === 1 ? "" : "s"} of ${standard ?? names[0]}`)];
+  return [good(`storage: ${volumes(total)} of ${standard ?? names[0]}`)];
+}
+
+/** `create, patch deployments.apps, services`: resources of which the same is lacking, together. */
+function lackText(lacks: readonly Permission[]): string {
+  const verbs = Map.groupBy(lacks, resourceOf);
+  const same = Map.groupBy(verbs, ([, of]) => of.map(({ verb }) => verb).join(", "));
+  return [...same].map(([verb, resources]) =>
+    `${verb} ${resources.map(([resource]) => resource).join(", ")}`
+  ).join("; ");
+}
+
+function resourceOf({ group, resource }: Permission): string {
+  return group ? `${resource}.${group}` : resource;
+}
+
+/** What an administrator types, who sees the user's name by `kubectl auth whoami`. */
+function grant(lacks: readonly Permission[], namespace: string | undefined): string {
+  const [of, flag] = namespace === undefined ? ["clusterrole", ""] : ["role", ` -n ${namespace}`];
+  const distinct = (texts: string[]) => [...new Set(texts)].join(",");
+  const verbs = distinct(lacks.map(({ verb }) => verb));
+  const resources = distinct(lacks.map(resourceOf));
+  return `kubectl${flag} create ${of} asya-deploy --verb=${verbs} --resource=${resources}; ` +
+    `kubectl${flag} create ${of}binding asya-deploy --${of}=asya-deploy --user=NAME   ` +
+    "(by an administrator; `kubectl auth whoami` says your NAME)";
 }
 
 function permissions({ denied }: Facts): Check[] {
-  if ("unknown" in denied) return [unknown("what you may do there", denied.unknown)];
+  if ("unknown" in denied) {
+    return [unknown("what you may do there", denied.unknown, "kubectl auth can-i --list")];
+  }
   if (denied.value.length === 0) return [good("permissions")];
-  return denied.value.map(({ verb, group, resource, namespace }) => {
-    const what = group ? `${resource}.${group}` : resource;
+  const places = Map.groupBy(denied.value, ({ namespace }) => namespace);
+  return [...places].map(([namespace, lacks]) => {
     const where = namespace === undefined ? "in the cluster" : `in namespace ${namespace}`;
-    const flag = namespace === undefined ? "" : ` -n ${namespace}`;
-    return problem(
-      `you may not ${verb} ${what} ${where}`,
-      `ask for it, then: kubectl auth can-i ${verb} ${what}${flag}`,
-    );
+    return problem(`${where} you may not ${lackText(lacks)}`, grant(lacks, namespace));
   });
 }
 
@@ -200,7 +233,10 @@ function release(facts: Facts, { release: name, namespace, chart }: Wanted): Che
       `kubectl wait --for=delete namespace/${namespace} --timeout=5m`,
     )];
   }
-  if ("unknown" in release) return [unknown("whether it is installed", release.unknown)];
+  if ("unknown" in release) {
+    const look = `helm list --all --namespace ${namespace}`;
+    return [unknown("whether it is installed", release.unknown, look)];
+  }
   if (release.value === undefined) return [good(`release ${name} will be installed`)];
   const { status, chart: installed, revision } = release.value;
   if (installed.replace(/-\d.*$/, "") !== chart) {
@@ -249,8 +285,9 @@ function rendered({ chart }: Facts): Check[] {
   ];
 }
 
-function unknown(what: string, why: string): Check {
-  return problem(`it is not known ${what}: ${why}`, "mend that first");
+/** @param look what shows the same trouble, and whether it is mended */
+function unknown(what: string, why: string, look: string): Check {
+  return problem(`it is not known ${what}: ${why}`, look);
 }
 
 /** The report, one check a line, in the order in which one would mend. */

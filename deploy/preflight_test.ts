@@ -79,8 +79,8 @@ const TABLE: readonly (readonly [
         value: [{ verb: "create", group: "apps", resource: "deployments", namespace: "x" }],
       },
     },
-    /may not create deployments\.apps in namespace x/,
-    /kubectl auth can-i create deployments\.apps -n x/,
+    /in namespace x you may not create deployments\.apps/,
+    /kubectl -n x create role asya-deploy --verb=create --resource=deployments\.apps; .* -n x create rolebinding/,
   ],
   [
     "nodes of another architecture than the images",
@@ -131,6 +131,40 @@ for (const [what, facts, text, mend, wanted] of TABLE) {
     assert.equal(checks[0]!.state, "problem");
   });
 }
+
+Deno.test("preflight() says in one line for each place what a user lacks there, and how to grant it", () => {
+  const of = (resource: string, group: string, ...verbs: string[]) =>
+    verbs.map((verb) => ({ verb, group, resource }));
+  const denied = [
+    ...of("clusterroles", "rbac.authorization.k8s.io", "create", "patch"),
+    ...of("namespaces", "", "create"),
+    ...of("services", "", "create", "patch").map((one) => ({ ...one, namespace: "x" })),
+    ...of("deployments", "apps", "create", "patch").map((one) => ({ ...one, namespace: "x" })),
+  ];
+  assert.deepEqual(wrong({ denied: { value: denied } }).map(({ text, mend }) => [text, mend]), [
+    [
+      "in the cluster you may not create, patch clusterroles.rbac.authorization.k8s.io; " +
+      "create namespaces",
+      "kubectl create clusterrole asya-deploy --verb=create,patch " +
+      "--resource=clusterroles.rbac.authorization.k8s.io,namespaces; kubectl create " +
+      "clusterrolebinding asya-deploy --clusterrole=asya-deploy --user=NAME   " +
+      "(by an administrator; `kubectl auth whoami` says your NAME)",
+    ],
+    [
+      "in namespace x you may not create, patch services, deployments.apps",
+      "kubectl -n x create role asya-deploy --verb=create,patch " +
+      "--resource=services,deployments.apps; kubectl -n x create rolebinding asya-deploy " +
+      "--role=asya-deploy --user=NAME   (by an administrator; `kubectl auth whoami` says your NAME)",
+    ],
+  ]);
+});
+
+Deno.test("preflight() warns where a user may not see what storage there is", () => {
+  const [check, ...more] = wrong({ storage: { unknown: "forbidden" } });
+  assert.deepEqual(more, []);
+  assert.equal(check!.state, "warning");
+  assert.match(check!.text, /3 volumes is not known: forbidden/);
+});
 
 Deno.test("preflight() lists every problem at once", () => {
   const checks = wrong({

@@ -9,7 +9,6 @@ export {
   shownPath,
 } from "./folder.ts";
 export { LocalError, type LocalErrorCode } from "./error.ts";
-export { type Interpreter } from "./language.ts";
 export { type Local, type LocalOptions, startLocal } from "./local.ts";
 export { type ConsoleMode, type Output } from "./screen.ts";
 export { sendEnvelope, SendError, type Sending } from "./send.ts";

@@ -8,6 +8,9 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import {
   type AsyncActor,
   type EnvVar,
+  handlerFile,
+  type Interpreter,
+  interpreterOf,
   type KeyedFiles,
   type Located,
   type Manifests,
@@ -18,7 +21,6 @@ import {
 } from "@asya/manifest";
 import { LocalError } from "./error.ts";
 import { exists, shownPath } from "./folder.ts";
-import { fileOf, type Interpreter, interpreterOf } from "./language.ts";
 import type { StatePaths } from "./state_folder.ts";
 import { type Keyed, mapPaths, type Mount, planMounts } from "./volumes.ts";
 
@@ -99,7 +101,9 @@ function homeOf(
   folders: readonly string[],
 ): string | undefined {
   if (handler === "") return undefined;
-  if (kind !== "python") return folders.find((folder) => exists(resolve(folder, fileOf(handler))));
+  if (kind !== "python") {
+    return folders.find((folder) => exists(resolve(folder, handlerFile(handler))));
+  }
   const module = handler.split(".")[0]!;
   return folders.find((folder) =>
     exists(join(folder, `${module}.py`)) || exists(join(folder, module))
@@ -155,8 +159,8 @@ function planProcess(
       return mounted.has(`${module}.py`) ||
         [...mounted.keys()].some((p) => p.startsWith(`${module}/`));
     })
-    : mounted.has(fileOf(handler))
-    ? dirname(fileOf(handler))
+    : mounted.has(handlerFile(handler))
+    ? dirname(handlerFile(handler))
     : undefined;
   const home = inMount ?? homeOf(handler, kind, own);
   const via = inMount !== undefined
@@ -177,7 +181,14 @@ function planProcess(
   const workFolder = workingDir && isHere(workingDir) ? workingDir : undefined;
   if (kind !== "python") { // a path begins in the working directory
     const cwd = workFolder ?? home ?? fromNote ?? around.dir;
-    return { kind, env, cwd, mountRoot, mounts, code: [dirname(resolve(cwd, fileOf(handler)))] };
+    return {
+      kind,
+      env,
+      cwd,
+      mountRoot,
+      mounts,
+      code: [dirname(resolve(cwd, handlerFile(handler)))],
+    };
   }
   const code = [...new Set([...listed, ...own])];
   env["PYTHONPATH"] = [...code, around.env["PYTHONPATH"]].filter(Boolean).join(":");

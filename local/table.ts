@@ -1,6 +1,6 @@
 /** The state of all actors as lines of text, one an actor. */
 
-import type { Interpreter } from "./language.ts";
+import type { Interpreter } from "@asya/manifest";
 
 /** What an actor is doing. */
 export type ActorPhase =

@@ -19,6 +19,7 @@ export {
   sidecarEnvironment,
 } from "./environment.ts";
 export type { HandlerSpec, ModuleSource, PythonHandler, WasmHandler } from "./handler.ts";
+export { handlerFile, type Interpreter, interpreterOf } from "./interpreter.ts";
 export type { KeyedFiles } from "./keyed.ts";
 export {
   type Located,

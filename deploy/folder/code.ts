@@ -1,13 +1,14 @@
 /**
- * The Python code of an actor: from the folder in which `dev` finds it to files in its container. It is
- * what `dev` puts on PYTHONPATH, with small data files; caches, environments and other languages stay.
+ * The code of an actor: from the folder in which `dev` finds it to files in its container. It is what
+ * `dev` runs, with small data files; caches, environments and other languages stay.
  */
 
 import { dirname, join, relative, resolve } from "node:path";
-import { type AsyncActor, type Located, runtimeContainer } from "@asya/manifest";
+import { type AsyncActor, handlerFile, type Located, runtimeContainer } from "@asya/manifest";
 import { foldersUnder, shownPath } from "@asya/local";
 import { FolderError } from "./error.ts";
 import { type Files, sizeText, tooLarge } from "./config_map.ts";
+import { comesAlong, isSource, type Language, languageOf } from "./language.ts";
 
 /** Annotation of an actor: the folder with its code, relative to its manifest. */
 const LOCAL_PATH = "asya.sh/local-path";
@@ -15,11 +16,9 @@ const LOCAL_PATH = "asya.sh/local-path";
 /** A larger file is hardly part of a program's code. */
 const DATA_BYTES = 100_000;
 
-/** Endings of files that no Python handler reads, or that are nobody's business. */
-const LEFT = /\.([cm]?[jt]s|wasm|wat|go|rs|py[co]|so|pem|key|p12|pfx)$/;
-
 /** Where an actor's code is. */
 export interface CodePlace {
+  readonly language: Language;
   /** Absolute; all that is packed is below. */
   readonly root: string;
   /** Folders for PYTHONPATH, relative to the root; the root itself is "". */
@@ -56,7 +55,8 @@ export function codePlace(
   const handler = handlerOf(actor);
   const noted = actor.metadata.annotations?.[LOCAL_PATH];
   if (noted === undefined && actor.spec.handler?.python === undefined) return undefined;
-  if (handler === "" || /[/:#]/.test(handler)) return undefined; // not Python
+  if (handler === "") return undefined;
+  const language = languageOf(handler);
   const beside = dirname(resolve(file));
   const root = noted === undefined ? dir : resolve(beside, noted);
   if (!exists(root)) {
@@ -68,10 +68,10 @@ export function codePlace(
   }
   const folders = noted === undefined ? [...new Set([beside, dir])] : [root];
   const module = handler.split(".")[0]!;
-  const found = folders.some((folder) =>
-    exists(join(folder, `${module}.py`)) || exists(join(folder, module))
-  );
-  return found ? { root, paths: folders.map((folder) => relative(root, folder)) } : undefined;
+  const names = language === "python" ? [`${module}.py`, module] : [handlerFile(handler)];
+  const found = folders.some((folder) => names.some((name) => exists(join(folder, name))));
+  if (!found) return undefined;
+  return { language, root, paths: folders.map((folder) => relative(root, folder)) };
 }
 
 /** Size of a file, or undefined for what is none or has just gone. */
@@ -85,18 +85,19 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** Hidden files, folders of package managers, and what {@linkcode LEFT} says are not part of it. */
-async function listFiles(root: string, without: ReadonlySet<string>) {
+/** Hidden files, folders of package managers and what does not {@linkcode comesAlong} are not in it. */
+async function listFiles({ root, language }: CodePlace, without: ReadonlySet<string>) {
   const sizes = new Map<string, number>();
   const left: string[] = [];
   for (const folder of await foldersUnder(root)) {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       const path = join(folder, name);
-      if (isDirectory || name.startsWith(".") || LEFT.test(name) || without.has(path)) continue;
+      if (isDirectory || name.startsWith(".") || without.has(path)) continue;
+      if (!comesAlong(name, language)) continue;
       const size = await sizeOf(path);
       if (size === undefined) continue;
       const short = relative(root, path);
-      if (size > DATA_BYTES && !name.endsWith(".py")) left.push(short);
+      if (size > DATA_BYTES && !isSource(name, language)) left.push(short);
       else sizes.set(short, size);
     }
   }
@@ -116,7 +117,7 @@ export async function readCode(
   without: ReadonlySet<string>,
 ): Promise<Code> {
   const { root } = place;
-  const { sizes, left } = await listFiles(root, without);
+  const { sizes, left } = await listFiles(place, without);
   const problem = tooLarge(sizes);
   if (problem !== undefined) {
     throw new FolderError(

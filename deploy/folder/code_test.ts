@@ -23,19 +23,23 @@ Deno.test("codePlace() finds the code where dev finds it, and leaves that of an 
     annotations?: string,
     file = "/p/a.yaml",
   ) => codePlace(actor(file, spec, annotations), "/p", exists);
-  const root = { root: "/p", paths: [""] };
+  const root = { language: "python", root: "/p", paths: [""] };
   assert.deepEqual(place(SHORT, here("/p", "/p/work.py")), root);
   assert.deepEqual(place(SHORT, here("/p", "/p/work")), root, "a package");
   assert.deepEqual(
     place(SHORT, here("/p", "/p/work.py"), "{}", "/p/sub/a.yaml"),
-    { root: "/p", paths: ["sub", ""] },
+    { language: "python", root: "/p", paths: ["sub", ""] },
   );
   assert.equal(place(SHORT, here("/p")), undefined, "the module is in the image");
   assert.equal(place(TEMPLATE("work.run"), here("/p", "/p/work.py")), undefined);
-  assert.equal(place(TEMPLATE("./w.ts:f"), here("/p", "/code", "/code/w.ts"), LOCAL), undefined);
+  assert.deepEqual(
+    place(TEMPLATE("./src/w.ts:f"), here("/code", "/code/src/w.ts"), LOCAL),
+    { language: "javascript", root: "/code", paths: [""] },
+  );
+  assert.equal(place(TEMPLATE("./w.ts:f"), here("/p", "/p/w.ts")), undefined, "in the image");
   assert.deepEqual(
     place(TEMPLATE("work.Work.run"), here("/code", "/code/work.py"), LOCAL),
-    { root: "/code", paths: [""] },
+    { language: "python", root: "/code", paths: [""] },
   );
   assert.throws(() => place(SHORT, here("/p/work.py"), LOCAL), {
     message: /local-path of a is \.\.\/code, which is not there/,
@@ -55,7 +59,7 @@ Deno.test("readCode() takes sources and small data, and says what stays", async 
       await Deno.writeTextFile(path, name);
     }
     await Deno.writeFile(join(dir, "model.bin"), new Uint8Array(100_001));
-    const place = { root: dir, paths: [""] };
+    const place = { language: "python", root: dir, paths: [""] } as const;
     const code = await readCode("a", place, new Set([join(dir, "actors.yaml")]));
     assert.deepEqual(
       [...code.files.keys()],

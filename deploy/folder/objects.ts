@@ -1,14 +1,11 @@
 /** From a folder's documents to what is applied: its actors with their code and modules in ConfigMaps. */
 
 import { createHash } from "node:crypto";
-import { FolderError } from "./error.ts";
 import type { Code } from "./code.ts";
-import { configMapOf, keysOf } from "./config_map.ts";
+import { configMapOf } from "./config_map.ts";
+import { codeFiles, type Fields, mounted, type Template } from "./mount.ts";
 import type { Module } from "./module.ts";
 import { FOLDER_LABEL, type KubeObject, labelled } from "./object.ts";
-
-/** Where code is in a container; it is the working directory too, as the folder is for `dev`. */
-const CODE_FOLDER = "/opt/asya/code";
 
 /** Key of a module in its ConfigMap. */
 const MODULE_KEY = "module.wasm";
@@ -31,27 +28,15 @@ export interface Contents extends Packages {
   readonly pythonImage: string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-interface Container extends Fields {
-  readonly name: string;
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
-}
-
-interface Template {
-  readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } & Fields;
-  readonly spec: {
-    readonly containers: readonly Container[];
-    readonly volumes?: readonly Fields[];
-  } & Fields;
-}
-
 interface ActorSpec extends Fields {
   readonly handler?: {
     readonly wasm?: Fields;
     readonly python?: { readonly path: string; readonly mode?: string; readonly image?: string };
   };
-  readonly workload?: { readonly template?: Template } & Fields;
+  readonly workload?: {
+    readonly template?: Template;
+    readonly pythonExecutable?: string;
+  } & Fields;
 }
 
 type Actor = KubeObject & { readonly spec: ActorSpec };
@@ -69,49 +54,6 @@ function templateOf({ handler, workload }: ActorSpec, pythonImage: string): Temp
     ...mode === undefined ? [] : [{ name: "ASYA_HANDLER_MODE", value: mode }],
   ];
   return { spec: { containers: [{ name: "asya-runtime", image, env }] } };
-}
-
-/** The code's folders first: it is what `dev` runs, whatever the image holds. */
-function withCode(container: Container, paths: readonly string[]): Container {
-  const env = container.env ?? [];
-  const variable = env.find(({ name }) => name === "PYTHONPATH");
-  if (variable !== undefined && variable.value === undefined) {
-    const message =
-      "PYTHONPATH comes from elsewhere, and the folder's code has to be put before it";
-    throw new FolderError(message, "write its value into the template");
-  }
-  const before = variable?.value;
-  const folders = paths.map((path) => path === "" ? CODE_FOLDER : `${CODE_FOLDER}/${path}`);
-  const value = [...folders, ...before ? [before] : []].join(":");
-  const mounts = container["volumeMounts"] as readonly Fields[] | undefined;
-  return {
-    workingDir: CODE_FOLDER,
-    ...container,
-    env: [...env.filter(({ name }) => name !== "PYTHONPATH"), { name: "PYTHONPATH", value }],
-    volumeMounts: [
-      ...mounts ?? [],
-      { name: "asya-code", mountPath: CODE_FOLDER, readOnly: true },
-    ],
-  };
-}
-
-function codeVolume(configMap: string, { files }: Code): Fields {
-  const items = [...keysOf([...files.keys()])].map(([path, key]) => ({ key, path }));
-  return { name: "asya-code", configMap: { name: configMap, items } };
-}
-
-function mounted(template: Template, configMap: string, code: Code): Template {
-  const { spec } = template;
-  return {
-    ...template,
-    spec: {
-      ...spec,
-      containers: spec.containers.map((container) =>
-        container.name === "asya-runtime" ? withCode(container, code.paths) : container
-      ),
-      volumes: [...spec.volumes ?? [], codeVolume(configMap, code)],
-    },
-  };
 }
 
 /** Names that a pod gives of ConfigMaps and Secrets, and of other things, which does no harm. */
@@ -156,7 +98,7 @@ class Builder {
       this.contents.pythonImage,
     );
     if (short === undefined) return [actor];
-    const configMap = code && configMapOf(`${name}-code`, namespace, code.files);
+    const configMap = code && configMapOf(`${name}-code`, namespace, codeFiles(code));
     const names = new Set(namesIn(short.spec));
     const used = others.filter(({ kind, metadata }) =>
       (kind === "ConfigMap" || kind === "Secret") && names.has(metadata.name)
@@ -164,7 +106,8 @@ class Builder {
     const whole = code === undefined ? short : mounted(short, `${name}-code`, code);
     const template = hashed(whole, configMap ? [...used, configMap] : used);
     const { handler: _, ...rest } = spec;
-    const changed = { ...actor, spec: { ...rest, workload: { ...spec.workload, template } } };
+    const workload = { ...spec.workload, template };
+    const changed = { ...actor, spec: { ...rest, workload } };
     return configMap ? [configMap, changed] : [changed];
   }
 }

@@ -9,7 +9,7 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 function code(files: Readonly<Record<string, string>>, paths = [""]): Code {
   const bytes = new Map(Object.entries(files).map(([path, value]) => [path, text(value)]));
-  return { root: "/p", paths, files: bytes, left: [] };
+  return { language: "python", root: "/p", paths, files: bytes, left: [] };
 }
 
 function actor(spec: string): KubeObject {

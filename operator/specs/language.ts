@@ -1,7 +1,7 @@
 /** Which script runs a handler, and what runs the script: as the form of the handler's name tells. */
 
 import { basename } from "node:path";
-import { type AsyncActor, runtimeContainer } from "@asya/manifest";
+import { type AsyncActor, type Interpreter, interpreterOf, runtimeContainer } from "@asya/manifest";
 
 /** Of handlers in Python. */
 export const PYTHON_SCRIPT = "asya_runtime.py";
@@ -17,11 +17,8 @@ function handlerOf(actor: AsyncActor): string {
   return env.find(({ name }) => name === "ASYA_HANDLER")?.value ?? "";
 }
 
-/** `./shout.ts:process` is JavaScript where a `node` or a `deno` is to run it; else it is Python. */
-function engineOf(actor: AsyncActor): "node" | "deno" | "python" {
-  const name = basename(actor.spec.workload.pythonExecutable);
-  const script = /[/:#]/.test(handlerOf(actor));
-  return script && (name === "node" || name === "deno") ? name : "python";
+function engineOf(actor: AsyncActor): Interpreter {
+  return interpreterOf(handlerOf(actor), actor.spec.workload.pythonExecutable);
 }
 
 /** The name of the script that an actor's container starts. */
@@ -32,6 +29,8 @@ export function scriptOf(actor: AsyncActor): string {
 /** What the container runs. Deno may do what the container may, as Node and Python may. */
 export function commandOf(actor: AsyncActor): string[] {
   const { pythonExecutable } = actor.spec.workload;
-  const run = engineOf(actor) === "deno" ? ["run", "--quiet", "--no-prompt", "-A"] : [];
-  return [pythonExecutable, ...run, `${SCRIPT_FOLDER}/${scriptOf(actor)}`];
+  const script = `${SCRIPT_FOLDER}/${scriptOf(actor)}`;
+  if (engineOf(actor) !== "deno") return [pythonExecutable, script];
+  const executable = basename(pythonExecutable) === "deno" ? pythonExecutable : "deno";
+  return [executable, "run", "--quiet", "--no-prompt", "-A", script];
 }

@@ -30,7 +30,7 @@ Deno.test("runtimeContainer() starts the injected script with the actor's Python
   assert.equal(env["ASYA_SOCKET_DIR"], "/var/run/asya");
 });
 
-Deno.test("runtimeContainer() runs JavaScript by the node or deno that the actor names", () => {
+Deno.test("runtimeContainer() runs JavaScript by the node or deno that the actor names, else by Deno", () => {
   const command = (executable: string, handler: string) => {
     const { container } = built(
       `workload: {pythonExecutable: ${executable}, ` +
@@ -43,7 +43,7 @@ Deno.test("runtimeContainer() runs JavaScript by the node or deno that the actor
   const script = "/opt/asya/asya_runtime.mjs";
   assert.equal(command("/usr/bin/node", "./src/a.mjs:run"), `/usr/bin/node ${script}`);
   assert.equal(command("deno", "a.ts#run"), `deno run --quiet --no-prompt -A ${script}`);
-  assert.equal(command("python3", "./a.mjs:run"), "python3 /opt/asya/asya_runtime.py");
+  assert.equal(command("python3", "./a.mjs:run"), `deno run --quiet --no-prompt -A ${script}`);
   assert.equal(command("node", "a.run"), "node /opt/asya/asya_runtime.py");
 });
 

@@ -40,6 +40,21 @@ chartTest("each profile has the parts that it is named for", async () => {
   assert.deepEqual(await parts("full"), standard);
 });
 
+chartTest(
+  "the profile full adds a PodMonitor for each part where the cluster knows the kind",
+  async () => {
+    const monitors = async (profile: string, apis: string[]) => {
+      const release = await Release.render({}, { files: [`profiles/${profile}.yaml`], apis });
+      return release.all("PodMonitor").map(({ metadata }) => metadata.name).toSorted();
+    };
+    const kind = ["monitoring.coreos.com/v1"];
+    const all = ["asya-actors", "asya-gateway", "asya-operator"];
+    assert.deepEqual(await monitors("full", kind), all);
+    assert.deepEqual(await monitors("full", []), []);
+    assert.deepEqual(await monitors("standard", kind), []);
+  },
+);
+
 chartTest("values.schema.json refuses what it does not know, and says where", async () => {
   const cases: [unknown, RegExp][] = [
     [{ gatewy: {} }, /additional properties 'gatewy' not allowed/],

@@ -4,76 +4,10 @@ import assert from "node:assert/strict";
 import { capture } from "../../cli/testing/capture.ts";
 import { project } from "../project.ts";
 import { runningIn } from "../running.ts";
+import { exampleFolder, gateway, place, results } from "./folder.ts";
 import { kubectl } from "./kube.ts";
-import { TEST_LABEL } from "./stage.ts";
 import { clusterTest, SYSTEM } from "./system.ts";
-import { since, startBeside, until } from "./wait.ts";
-
-const EXAMPLE = new URL("../../examples/documents/", import.meta.url);
-
-/** One of its sections goes by all four actors. */
-const DOCUMENT = `# Hello
-Nothing to see.
-# Contacts
-Write to ada@example.com or call +1 555 010 9999.
-# Keys
-sk-abcdefghijklmnopqrstuvwxyz012345 and AKIAABCDEFGHIJKLMNOP, for bob@example.org
-`;
-const SECTIONS = 3;
-
-/** A copy, which keeps the example free of `.asya` and may be changed. */
-async function copied() {
-  const files: Record<string, string> = {};
-  const read = async (folder: string) => {
-    for await (const { name, isDirectory } of Deno.readDir(new URL(folder, EXAMPLE))) {
-      if (name.startsWith(".")) continue;
-      if (isDirectory) await read(`${folder}${name}/`);
-      else files[folder + name] = await Deno.readTextFile(new URL(folder + name, EXAMPLE));
-    }
-  };
-  await read("./");
-  return await project(files);
-}
-
-/** A namespace of the test's own; what was deployed into it is taken off first. */
-async function place(dir: string) {
-  const namespace = `asya-test-${crypto.randomUUID().slice(0, 6)}`;
-  const metadata = { name: namespace, labels: { [TEST_LABEL]: "yes" } };
-  const object = { apiVersion: "v1", kind: "Namespace", metadata };
-  await kubectl(["create", "-f", "-"], 60, JSON.stringify(object));
-  const at = [dir, "--namespace", namespace, "--system", SYSTEM];
-  return {
-    namespace,
-    deploy: () => capture(["deploy", ...at, "--wait", "3m"]),
-    undeploy: () => capture(["undeploy", ...at]),
-    async [Symbol.asyncDispose]() {
-      await capture(["undeploy", ...at]);
-      await kubectl(["delete", "namespace", namespace, "--wait=false"]);
-    },
-  };
-}
-
-/** Calls the folder's tool, and reads what came of every section. */
-async function results(url: string): Promise<unknown[]> {
-  const args = ["doc=note", `text=${DOCUMENT}`, "--wait", "--json", "--url", url];
-  const called = await capture(["call", "screen_document", ...args]);
-  assert.equal(called.code, 0, called.note);
-  const { id } = JSON.parse(called.out);
-  const ids = [id, ...Array.from({ length: SECTIONS - 1 }, (_, n) => `${id}-${n + 1}`)];
-  return await Promise.all(ids.map((one) =>
-    until(`the result of ${one}`, 60, async () => {
-      const response = await fetch(`${url}/envelopes/${one}`);
-      const { status, result } = await response.json();
-      assert.notEqual(status, "failed");
-      return status === "succeeded" && result;
-    })
-  ));
-}
-
-function gateway() {
-  const forward = ["kubectl", "-n", SYSTEM, "port-forward", "svc/asya-gateway", ":http"];
-  return startBeside(forward, /127\.0\.0\.1:(\d+) /);
-}
+import { since } from "./wait.ts";
 
 async function podUids(namespace: string): Promise<string[]> {
   const path = "jsonpath={range .items[*]}{.metadata.uid} {end}";
@@ -82,7 +16,7 @@ async function podUids(namespace: string): Promise<string[]> {
 }
 
 clusterTest("asya deploy runs the folder that dev runs, with the same results", async () => {
-  await using folder = await copied();
+  await using folder = await exampleFolder();
   let local: unknown[] = [];
   await runningIn(folder.dir, async ({ local: { url } }) => {
     local = await results(url);
@@ -95,7 +29,7 @@ clusterTest("asya deploy runs the folder that dev runs, with the same results", 
   assert.equal(first.code, 0, first.out + first.note);
   console.log(`folder with 4 actors and a tool: deployed and ready in ${since(began)} s`);
   await using forward = await gateway();
-  const url = `http://127.0.0.1:${forward.said[1]}`;
+  const { url } = forward;
   assert.deepEqual(await results(url), local);
 
   const pods = await podUids(cluster.namespace);
@@ -138,4 +72,53 @@ clusterTest("asya deploy says which actor is not ready and why, with its last li
   await Deno.writeTextFile(`${folder.dir}/actors/work/main.py`, "def run(p):\n    return p\n");
   const mended = await cluster.deploy();
   assert.equal(mended.code, 0, mended.out + mended.note);
+});
+
+/** TypeScript with an import map, as `dev` takes it. */
+const SHOUT = {
+  "actors.yaml": `apiVersion: asya.sh/v1alpha1
+kind: AsyncActor
+metadata: { name: NAME, annotations: { asya.sh/local-path: . } }
+spec:
+  transport: rabbitmq
+  workload:
+    template:
+      spec:
+        containers:
+          - name: asya-runtime
+            image: denoland/deno:2.9.6
+            env: [{ name: ASYA_HANDLER, value: "./src/shout.ts:process" }]
+`,
+  "tools.yaml": `tools:
+  - name: TOOL
+    description: Says it louder
+    parameters: { text: { type: string, description: What, required: true } }
+    route: [NAME]
+`,
+  "deno.json": `{ "imports": { "words": "./words.ts" } }`,
+  "words.ts": "export const twice = (text: string): string => text + text;\n",
+  "src/mark.ts": `export const mark: string = "!";\n`,
+  "src/shout.ts": `import { mark } from "./mark.ts";
+import { twice } from "words";
+
+export function process({ text }: { text: string }): { text: string } {
+  return { text: twice(text.toUpperCase()) + mark };
+}
+`,
+};
+
+clusterTest("asya deploy runs a handler in TypeScript, import map and all", async () => {
+  const id = crypto.randomUUID().slice(0, 6);
+  const named = (text: string) =>
+    text.replaceAll("NAME", `shout-${id}`).replaceAll("TOOL", `shout_${id}`);
+  const files = Object.entries(SHOUT).map(([path, text]) => [path, named(text)]);
+  await using folder = await project(Object.fromEntries(files));
+  await using cluster = await place(folder.dir);
+  const { code, out, note } = await cluster.deploy();
+  assert.equal(code, 0, out + note);
+  await using forward = await gateway();
+  const at = ["--wait", "--json", "--url", forward.url];
+  const called = await capture(["call", `shout_${id}`, "text=hm", ...at]);
+  assert.equal(called.code, 0, called.note);
+  assert.deepEqual(JSON.parse(called.out).result, { text: "HMHM!" });
 });

@@ -22,17 +22,19 @@ export class PodLogs implements AsyncDisposable {
         const runtime = status.containerStatuses?.find((one: { name: string }) =>
           one.name === "asya-runtime"
         );
-        if (runtime?.state?.running && !this.#children.has(name)) this.#follow(stage, name);
+        if (runtime?.state?.running) this.#follow(stage, name, runtime.containerID);
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
 
-  #follow({ namespace }: Stage, pod: string): void {
+  /** A container that is started again is another one, with a log of its own. */
+  #follow({ namespace }: Stage, pod: string, id: string): void {
+    if (this.#children.has(id)) return;
     const args = ["-n", namespace, "logs", "-f", pod, "-c", "asya-runtime"];
     const options = { args, stdin: "null", stdout: "piped", stderr: "null" } as const;
     const child = new Deno.Command("kubectl", options).spawn();
-    this.#children.set(pod, child);
+    this.#children.set(id, child);
     this.#readings.push((async () => {
       let rest = "";
       for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -42,6 +44,11 @@ export class PodLogs implements AsyncDisposable {
       }
       await child.status;
     })());
+  }
+
+  /** How many lines were printed that begin with a word. */
+  total(word: string): number {
+    return Object.values(this.counts(word)).reduce((sum, count) => sum + count, 0);
   }
 
   /** How often each line was printed that begins with a word. */

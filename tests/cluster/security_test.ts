@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Kube } from "./kube.ts";
 import { Stage } from "./stage.ts";
-import { clusterTest, SYSTEM } from "./system.ts";
+import { clusterTest, ENFORCE, SYSTEM } from "./system.ts";
 
 clusterTest(
   "every part of the system has a NetworkPolicy, and its containers no rights",
@@ -25,8 +25,6 @@ clusterTest(
     }
   },
 );
-
-const ENFORCE = "pod-security.kubernetes.io/enforce";
 
 clusterTest("images that run as root work where Pod Security baseline is enforced", async () => {
   await using stage = await Stage.open({ [ENFORCE]: "baseline" });

@@ -20,6 +20,14 @@ def slow(payload):
     print(f"finished {payload['n']}", flush=True)
     return {**payload, "by": os.environ.get("HOSTNAME")}
 
+def attempts(envelope):
+    attempt = envelope.get("status", {}).get("attempt", 1)
+    print(f"started {attempt}", flush=True)
+    time.sleep(envelope["payload"]["seconds"])
+    print(f"finished {attempt}", flush=True)
+    route = {**envelope["route"], "current": envelope["route"]["current"] + 1}
+    return {**envelope, "route": route, "payload": {**envelope["payload"], "attempt": attempt}}
+
 def version(payload):
     time.sleep(0.02)
     return {**payload, "version": os.environ.get("VERSION")}

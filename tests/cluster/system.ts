@@ -12,6 +12,7 @@ export const SYSTEM = "asya-system";
 
 const KUBECONFIG = Deno.env.get("ASYA_TEST_KUBECONFIG") || undefined;
 const ROOT = new URL("../..", import.meta.url).pathname;
+const VALUES = ["--values", new URL("values.yaml", import.meta.url).pathname];
 
 /** Files of a run are run by one process, each with modules of its own. */
 const MARK = join(Deno.env.get("TMPDIR") ?? "/tmp", `asya-cluster-${Deno.pid}`);
@@ -19,10 +20,14 @@ const MARK = join(Deno.env.get("TMPDIR") ?? "/tmp", `asya-cluster-${Deno.pid}`);
 /** Whether this run found the system, and so does not remove it. */
 export const FOUND: boolean = Deno.env.get("ASYA_TEST_INSTALLED") === "1";
 
+/** The command line of a task of the project. */
+export function taskCommand(...args: readonly string[]): string[] {
+  return [Deno.execPath(), "run", "-A", join(ROOT, "deploy", "main.ts"), ...args];
+}
+
 /** Runs a task of the project. @throws ToolError with what it said */
 export function task(minutes: number, ...args: readonly string[]): Promise<string> {
-  const command = [Deno.execPath(), "run", "-A", join(ROOT, "deploy", "main.ts"), ...args];
-  return outputOf(runTool, command, { timeoutMs: minutes * 60_000, cwd: ROOT });
+  return outputOf(runTool, taskCommand(...args), { timeoutMs: minutes * 60_000, cwd: ROOT });
 }
 
 /** Of the images that are installed. */
@@ -32,9 +37,22 @@ export async function installedTag(): Promise<string> {
   return image.split(":").at(-1)!;
 }
 
+/** Label of a namespace: the level of Pod Security above which no pod starts there. */
+export const ENFORCE = "pod-security.kubernetes.io/enforce";
+
+/** Has no pod of the system start above this level from now on. */
+export async function enforce(level: "baseline" | "restricted"): Promise<void> {
+  await kubectl(["label", "namespace", SYSTEM, `${ENFORCE}=${level}`, "--overwrite"]);
+}
+
+/** Puts the system on the cluster, of these images. */
+export async function deployed(tag: string, ...more: readonly string[]): Promise<string> {
+  return await task(10, "deploy", "--yes", "--tag", tag, ...VALUES, ...more);
+}
+
 /** Puts the system on the cluster once more, of the same images. */
 export async function deployAgain(...more: readonly string[]): Promise<string> {
-  return await task(10, "deploy", "--yes", "--tag", await installedTag(), ...more);
+  return await deployed(await installedTag(), ...more);
 }
 
 /** Builds and installs, where this run has not done so. */
@@ -45,7 +63,8 @@ export async function installed(): Promise<void> {
   await task(15, "build", "--tag", tag);
   const built = seconds(began);
   began = performance.now();
-  await task(10, "deploy", "--yes", "--tag", tag);
+  await deployed(tag);
+  await enforce("baseline");
   console.log(`images built in ${built} s, system deployed in ${seconds(began)} s`);
   await Deno.writeTextFile(MARK, "");
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fileOf, interpreterOf } from "./language.ts";
+import { handlerFile, interpreterOf } from "./interpreter.ts";
 
 Deno.test("interpreterOf() tells the language by the form of the name, Node by the executable", () => {
   const cases: [string, string, string][] = [
@@ -16,9 +16,9 @@ Deno.test("interpreterOf() tells the language by the form of the name, Node by t
   }
 });
 
-Deno.test("fileOf() takes the export off a handler's name", () => {
-  assert.equal(fileOf("./src/shout.ts:Shout.loud"), "./src/shout.ts");
-  assert.equal(fileOf("/app/shout.mjs#default"), "/app/shout.mjs");
-  assert.equal(fileOf("./shout.mjs"), "./shout.mjs");
-  assert.equal(fileOf("./shout:process"), "./shout");
+Deno.test("handlerFile() takes the export off a handler's name", () => {
+  assert.equal(handlerFile("./src/shout.ts:Shout.loud"), "./src/shout.ts");
+  assert.equal(handlerFile("/app/shout.mjs#default"), "/app/shout.mjs");
+  assert.equal(handlerFile("./shout.mjs"), "./shout.mjs");
+  assert.equal(handlerFile("./shout:process"), "./shout");
 });

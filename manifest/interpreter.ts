@@ -1,4 +1,4 @@
-/** In which language a handler is written, as the form of its name tells, and what runs it here. */
+/** In which language a handler is written, as the form of its name tells, and what runs it. */
 
 import { basename } from "node:path";
 
@@ -15,6 +15,6 @@ export function interpreterOf(handler: string, executable: string): Interpreter 
 }
 
 /** The file of a handler whose name is a path: `./shout.ts` of `./shout.ts:process`. */
-export function fileOf(handler: string): string {
-  return /^(.*?\.[cm]?[jt]s)(?:[:#].*)?$/.exec(handler)?.[1] ?? handler.replace(/[:#].*$/, "");
+export function handlerFile(handler: string): string {
+  return /^(.*?\.[cm]?[jt]sx?)(?:[:#].*)?$/.exec(handler)?.[1] ?? handler.replace(/[:#].*$/, "");
 }
