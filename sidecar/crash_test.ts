@@ -109,7 +109,8 @@ const log = createLogger({ level: "error", write: () => undefined });
 async function run(path: string, at: number, when: DyingMoment): Promise<number> {
   const transport = openSqliteTransport({ path, log });
   const queue = new DyingQueue(transport.queue("prep"), at, when);
-  const sidecar = startSidecar({ settings, queue, handler: functionHandler(4, handler), log });
+  const working = functionHandler(4, handler);
+  const sidecar = startSidecar({ settings, queue, handler: working, log });
   let died = false;
   sidecar.done.catch((error) => died = error instanceof Killed);
   const idle = async () => {
@@ -120,6 +121,7 @@ async function run(path: string, at: number, when: DyingMoment): Promise<number>
     await until(idle, "the end of a run");
     await sidecar.drain(0).catch((error) => assert.ok(error instanceof Killed));
   } finally {
+    await working.close();
     await transport.close();
   }
   return queue.steps;

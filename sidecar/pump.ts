@@ -440,7 +440,12 @@ export class Pump {
 
   #finish(job: Job, plan: Plan, startedAt: number): void {
     const moment = { now: this.o.now(), startedAt, random: this.o.random };
-    this.#guard(this.o.finisher.finish(job, plan, moment).then(() => this.#over(job)));
+    this.#guard(this.#carryOut(job, plan, moment));
+  }
+
+  async #carryOut(job: Job, plan: Plan, moment: Moment): Promise<void> {
+    await this.o.finisher.finish(job, plan, moment);
+    this.#over(job);
   }
 
   async #release(job: Job): Promise<void> {
@@ -453,8 +458,7 @@ export class Pump {
   /** Counts a call that nobody waits for any more as the attempt that it was. */
   async #interrupt({ job, startedAt }: Call): Promise<void> {
     const moment = { now: this.o.now(), startedAt, random: this.o.random };
-    await this.o.finisher.finish(job, decideInterrupted(job.input, this.o.rules, moment), moment);
-    this.#over(job);
+    await this.#carryOut(job, decideInterrupted(job.input, this.o.rules, moment), moment);
   }
 
   async #releaseWaiting(): Promise<void> {

@@ -88,15 +88,20 @@ export class Settler {
   /** Repeats `step` until it says so, or the delivery is not ours any more. */
   async #untilDone(delivery: Delivery, step: () => Promise<Step>): Promise<Settled> {
     const { troubles, log, signal } = this.o;
-    const backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-    let told = false;
+    let backoff: Backoff | undefined;
     try {
       for (;;) {
-        const { settled, error } = await step().catch(asStep);
+        let made: Step;
+        try {
+          made = await step();
+        } catch (caught) {
+          made = asStep(caught);
+        }
+        const { settled, error } = made;
         if (settled) return "settled";
         if (error === undefined) continue;
-        if (!told) this.#tellStuck(error);
-        told = true;
+        if (backoff === undefined) this.#tellStuck(error);
+        backoff ??= new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
         troubles.set(delivery, error.message);
         if (!await backoff.wait(signal)) return "kept";
       }

@@ -1,5 +1,6 @@
 /** A TypeScript function as a handler: the end actors of the crew, and tests. */
 
+import { Alarm } from "./alarm.ts";
 import {
   type Handler,
   type HandlerAnswer,
@@ -36,6 +37,7 @@ const OWN = [HandlerError, HandlerGone, HandlerTimeout, InvalidAnswer];
  */
 export function functionHandler(concurrency: number, run: HandlerFunction): Handler {
   const closing = new AbortController();
+  const alarm = new Alarm();
   return {
     concurrency,
     ready(signal) {
@@ -44,20 +46,30 @@ export function functionHandler(concurrency: number, run: HandlerFunction): Hand
     async handle(call, sink) {
       closing.signal.throwIfAborted();
       if (call.signal.aborted) throw cancelled(call.signal);
-      const ending = new AbortController();
-      const signal = AbortSignal.any([call.signal, closing.signal, ending.signal]);
-      const answer = own(run, { ...call, signal }, sink);
+      let ending: AbortController | undefined;
+      let signal: AbortSignal | undefined;
+      const { envelope, attempt, limitMs } = call;
+      const answer = own(run, {
+        envelope,
+        attempt,
+        limitMs,
+        get signal() { // most functions never ask for it, and it costs more than their call
+          ending ??= new AbortController();
+          return signal ??= AbortSignal.any([call.signal, closing.signal, ending.signal]);
+        },
+      }, sink);
       try {
-        const first = await limited(answer, { limitMs: call.limitMs, signal: call.signal });
+        const first = await limited(answer, call, alarm);
         if (typeof first === "object") return first.value;
         if (first === "cancel") throw cancelled(call.signal);
-        throw new HandlerTimeout(`the handler took longer than ${call.limitMs} ms`, true);
+        throw new HandlerTimeout(`the handler took longer than ${limitMs} ms`, true);
       } finally {
-        ending.abort("the call is over");
+        ending?.abort("the call is over");
       }
     },
     close() {
       closing.abort(new HandlerGone("the handler was closed"));
+      alarm.close();
       return Promise.resolve();
     },
   };

@@ -18,6 +18,7 @@ Deno.test("functionHandler() calls the function and passes on its answer", async
   const answer = await handler.handle(call("7", { attempt: 5 }), sink);
   assert.equal(answer.frames.length, 2);
   assert.deepEqual([sink.starts, sink.partials, handler.concurrency], [1, [[0, "7"]], 2]);
+  await handler.close();
 });
 
 Deno.test("functionHandler() turns what is thrown into a processing_error with its class", async () => {
@@ -32,12 +33,14 @@ Deno.test("functionHandler() turns what is thrown into a processing_error with i
     assert.match(e.failure.traceback!, /function_test/);
     return true;
   });
+  await handler.close();
 });
 
 Deno.test("functionHandler() passes a handler's own errors through", async () => {
   const gone = new HandlerGone("store is away");
   const handler = functionHandler(1, () => Promise.reject(gone));
   await assert.rejects(handler.handle(call(), new Sink()), gone);
+  await handler.close();
 });
 
 Deno.test("functionHandler() ends a call at its limit and tells the function", async () => {
@@ -49,6 +52,7 @@ Deno.test("functionHandler() ends a call at its limit and tells the function", a
   const slow = handler.handle(call("1", { limitMs: 10 }), new Sink());
   await assert.rejects(slow, (e) => e instanceof HandlerTimeout && e.interrupted);
   assert.equal(told!.aborted, true);
+  await handler.close();
 });
 
 Deno.test("functionHandler() ends a cancelled call", async () => {
@@ -62,6 +66,7 @@ Deno.test("functionHandler() ends a cancelled call", async () => {
       e instanceof HandlerError && e.failure.code === "cancelled" &&
       e.failure.message.includes("not wanted"),
   );
+  await handler.close();
 });
 
 Deno.test("functionHandler() takes no calls after close", async () => {

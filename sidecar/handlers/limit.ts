@@ -1,26 +1,38 @@
 /** What ends the wait for a call from outside: its limit, or a cancel. */
 
+import type { Alarm } from "./alarm.ts";
 import { type HandlerCall, HandlerError } from "./handler.ts";
 
 /** The longest delay that a timer takes; longer ones would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits for `outcome`, but not past the call's limit or cancel. */
-export async function limited<T>(
+export function limited<T>(
   outcome: Promise<T>,
-  call: Pick<HandlerCall, "limitMs" | "signal">,
+  { limitMs, signal }: Pick<HandlerCall, "limitMs" | "signal">,
+  alarm: Alarm,
 ): Promise<{ readonly value: T } | "limit" | "cancel"> {
-  const stop = Promise.withResolvers<"limit" | "cancel">();
-  const onAbort = () => stop.resolve("cancel");
-  call.signal.addEventListener("abort", onAbort);
-  if (call.signal.aborted) onAbort();
-  const timer = setTimeout(() => stop.resolve("limit"), Math.min(call.limitMs, MAX_TIMER_MS));
-  try {
-    return await Promise.race([outcome.then((value) => ({ value })), stop.promise]);
-  } finally {
-    clearTimeout(timer);
-    call.signal.removeEventListener("abort", onAbort);
-  }
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      alarm.clear(limit);
+      signal.removeEventListener("abort", onAbort);
+    };
+    const stop = (why: "limit" | "cancel") => {
+      over();
+      resolve(why);
+    };
+    const onAbort = () => stop("cancel");
+    const limit = alarm.set(limitMs, () => stop("limit"));
+    signal.addEventListener("abort", onAbort);
+    outcome.then((value) => {
+      over();
+      resolve({ value });
+    }, (error) => {
+      over();
+      reject(error);
+    });
+    if (signal.aborted) onAbort();
+  });
 }
 
 /** Whether `outcome` settles, either way, within `ms`. */

@@ -71,11 +71,13 @@ Deno.test({
   async fn(t) {
     await using broker = await startBroker();
     await using proxy = await startProxy({ hostname: "127.0.0.1", port: broker.port });
-    const start = (n: number) =>
-      startFleet({
+    const start = async (n: number) => {
+      await proxy.heal(); // a case that failed has not
+      return await startFleet({
         env: brokerEnv(broker, n, { port: proxy.port, heartbeatSeconds: HEARTBEAT_SECONDS }),
         directEnv: brokerEnv(broker, n),
       });
+    };
     await runCases(t, { start, left: ({ env }) => queuesLeft(broker, env) }, casesOf(proxy));
   },
 });

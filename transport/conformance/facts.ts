@@ -26,6 +26,7 @@ export const ROWS = [
   "message body",
   "depth tells",
   "dead letters",
+  "an actor with `queueName`",
   "a handler may take",
 ] as const;
 
@@ -47,6 +48,7 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
       "message body": "any bytes",
       "depth tells": "ready, in flight, delayed",
       "dead letters": "in the same file",
+      "an actor with `queueName`": "not used: `asya dev` gives every actor its own queue",
       "a handler may take": "as long as it likes",
     },
     run: "the SQLite that Deno 2.9.6 brings",
@@ -65,6 +67,7 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
       "message body": "any bytes",
       "depth tells": "ready",
       "dead letters": "queue `asya-<actor>-dlq`; else `asya-dlq` where it exists",
+      "an actor with `queueName`": "a binding leads to that queue what is sent to the actor",
       "a handler may take": "five sixths of the broker's `consumer_timeout`: 25 min by default",
     },
     run: "RabbitMQ 3.10.8 and 4.0.5, one node each; by hand also 4.3.6",
@@ -84,6 +87,8 @@ export const FACTS: Readonly<Record<TransportName, Facts>> = {
       "depth tells": "ready, in flight, delayed; all approximate",
       "dead letters":
         "the queue that its redrive policy names; `asya-<actor>-dlq` where we make it",
+      "an actor with `queueName`":
+        "a tag of `asya-<actor>` leads there; senders need `sqs:ListQueueTags`",
       "a handler may take": "12 hours, which is the most that SQS allows",
     },
     run: "the emulator fauxqs 2.4.1",

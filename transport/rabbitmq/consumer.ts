@@ -46,13 +46,17 @@ export class Consumer {
   #finished = false;
   #closed = false;
   #running: Promise<void> | undefined;
-  #waiting: (() => void)[] = [];
+  /** Wakes who hands out deliveries. */
+  #wakeReader: (() => void) | undefined;
+  /** Wakes who keeps the limit. */
+  #wakeKeeper: (() => void) | undefined;
   /** Size of a large message of late, in bytes. */
   #large = 1;
 
   constructor(private readonly o: ConsumerOptions) {}
 
   async *deliveries(signal: AbortSignal): AsyncGenerator<Delivery, void, void> {
+    if (signal.aborted) return this.o.onFinished();
     const stop = () => this.#stop.abort();
     signal.addEventListener("abort", stop, { once: true });
     const timer = setInterval(() => this.#changed(), LOOK_MS);
@@ -63,7 +67,7 @@ export class Consumer {
         if (next !== undefined) yield next;
         else if (this.#error !== undefined) throw this.#error;
         else if (this.#finished) return;
-        else await this.#change();
+        else await new Promise<void>((resolve) => this.#wakeReader = resolve);
       }
     } finally {
       signal.removeEventListener("abort", stop);
@@ -83,12 +87,14 @@ export class Consumer {
 
   #changed = (): void => {
     for (const session of this.#sessions) if (session.gone) this.#sessions.delete(session);
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wakeReader?.();
+    this.#wakeKeeper?.();
     if (this.#finished && this.#sessions.size === 0) this.o.onFinished();
   };
 
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** A message came or went: nothing to do, most of the time. */
+  #moved(): void {
+    if (this.#room() !== 0) this.#wakeKeeper?.();
   }
 
   /** How many more may be asked for; less than 0: too many are allowed already. */
@@ -135,6 +141,7 @@ export class Consumer {
         settling: (one) => {
           if (one.open && one.consuming && this.#room() < 0) void one.shrink().catch(this.#changed);
         },
+        settled: () => this.#moved(),
         changed: this.#changed,
       });
       this.#sessions.add(session);
@@ -165,7 +172,7 @@ export class Consumer {
       const settling = performance.now() - session.grewAt < GROW_MS;
       if (room < 0 && session.consuming) await session.shrink();
       else if (room > 0 && !(session.consuming && settling)) await session.grow(room);
-      else await this.#change();
+      else await new Promise<void>((resolve) => this.#wakeKeeper = resolve);
     }
   }
 
@@ -177,7 +184,8 @@ export class Consumer {
     const early = typeof due === "number" ? due - Date.now() : 0;
     if (early > 0) return void this.#park(delivery, early);
     this.#buffer.push(delivery);
-    this.#changed();
+    this.#wakeReader?.();
+    this.#moved();
   }
 
   /** It came because no delay is as long as the one that it wants. */

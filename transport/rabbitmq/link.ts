@@ -3,6 +3,7 @@
  * or cannot be had. What lives on it (channels) asks for the present one.
  */
 
+import { nextTick } from "node:process";
 import type { Writable } from "node:stream";
 import { type ChannelModel, connect } from "amqplib";
 import type { Logger } from "@asya/telemetry";
@@ -219,7 +220,7 @@ function writeTogether(stream: Writable): void {
     else if (!together) {
       together = true;
       stream.cork();
-      queueMicrotask(leave);
+      nextTick(leave); // when nothing that follows from this turn is left to do
     }
     return write(...args);
   }) as typeof write;

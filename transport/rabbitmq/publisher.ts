@@ -90,19 +90,23 @@ export class Publisher {
   }
 
   /** Resolves when the broker has it for good, or has refused it. Never rejects. */
-  async send(letter: Letter): Promise<SendResult> {
-    const { length } = letter.body;
+  send(letter: Letter): Promise<SendResult> {
+    const { delayMs = 0, body: { length } } = letter;
     if (length > this.#maxMessageBytes) {
-      return { ok: false, error: new MessageTooLarge(length, this.#maxMessageBytes) };
+      return failed(new MessageTooLarge(length, this.#maxMessageBytes));
     }
     const { blocked } = this.o.link;
-    if (blocked !== undefined) return { ok: false, error: new TransportUnavailable(blocked) };
+    if (blocked !== undefined) return failed(new TransportUnavailable(blocked));
+    const channel = this.#channel;
+    if (channel === undefined || delayMs > 0) return this.#sendLater(letter, delayMs);
+    return this.#publish(channel, letter);
+  }
+
+  /** What needs a channel first, or a delay. */
+  async #sendLater(letter: Letter, delayMs: number): Promise<SendResult> {
     try {
       const channel = this.#channel ?? await this.#open();
-      if (letter.delayMs !== undefined && letter.delayMs > 0) {
-        return await this.#delay(letter, letter.delayMs);
-      }
-      return await this.#publish(channel, letter);
+      return await (delayMs > 0 ? this.#delay(letter, delayMs) : this.#publish(channel, letter));
     } catch (cause) {
       return { ok: false, error: unavailable(cause) };
     }
@@ -131,6 +135,7 @@ export class Publisher {
     return { ok: false, error };
   }
 
+  /** Never rejects. */
   #publish(channel: ConfirmChannel, letter: Letter): Promise<SendResult> {
     const { exchange, routingKey, body, messageId, headers } = letter;
     const correlationId = (this.#next++).toString(36);
@@ -219,6 +224,10 @@ export class Publisher {
     log.warn("no confirmation for long; what is on its way is sent again", { ms: allowed });
     channel.close().catch((error) => log.warn("the channel cannot be closed", { error }));
   }
+}
+
+function failed(error: TransportError): Promise<SendResult> {
+  return Promise.resolve({ ok: false, error });
 }
 
 function unavailable(cause: unknown): TransportError {

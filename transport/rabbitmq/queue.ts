@@ -40,10 +40,9 @@ export class RabbitmqQueue implements Queue {
     return this.broker.publisher.trouble ?? this.broker.consuming.trouble;
   }
 
-  async *receive(
+  receive(
     { prefetch, signal }: { prefetch: () => number; signal: AbortSignal },
-  ): AsyncGenerator<Delivery, void, void> {
-    if (signal.aborted) return;
+  ): AsyncIterable<Delivery> {
     const { actor, broker: { names, consuming, consumers, log } } = this;
     const consumer = new Consumer({
       actor,
@@ -64,7 +63,7 @@ export class RabbitmqQueue implements Queue {
     });
     this.#consumers.add(consumer);
     consumers.add(consumer);
-    yield* consumer.deliveries(signal);
+    return consumer.deliveries(signal);
   }
 
   async complete(delivery: Delivery, out: readonly Outgoing[]): Promise<SendResult[]> {
@@ -77,10 +76,13 @@ export class RabbitmqQueue implements Queue {
 
   async send(out: readonly Outgoing[]): Promise<SendResult[]> {
     const { exchange, names, publisher } = this.broker;
-    return await Promise.all(out.map(({ actor, body, messageId, delayMs }) => {
+    const sent = out.map(({ actor, body, messageId, delayMs }) => {
       const routingKey = names.key(actor);
       return publisher.send({ actor, exchange, routingKey, body, messageId, delayMs });
-    }));
+    });
+    const results: SendResult[] = [];
+    for (const one of sent) results.push(await one); // none of them rejects
+    return results;
   }
 
   async declare(actor: string): Promise<void> {

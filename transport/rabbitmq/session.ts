@@ -16,7 +16,9 @@ export interface SessionEvents {
   message(message: ConsumeMessage, session: Session): void;
   /** A delivery is about to be settled: the time to lower the limit, if it is to be lowered. */
   settling(session: Session): void;
-  /** Something changed: a delivery was settled, the session ended. */
+  /** A delivery was settled. */
+  settled(): void;
+  /** Something else changed: the limit, or the session ended. */
   changed(): void;
 }
 
@@ -128,7 +130,7 @@ export class Session {
     this.#state = "ending";
     try {
       await this.shrink();
-      await this.#closeIfDone();
+      if (this.#done) await this.close();
     } catch {
       this.#closed(); // the channel went away meanwhile, and so did its consumers
     }
@@ -159,44 +161,50 @@ export class Session {
 
   /** Tells the broker that a delivery is done with. */
   acknowledge(delivery: Held): void {
-    this.#settle(delivery, () => this.#acknowledgements.add(delivery));
+    this.#settle(delivery, "acknowledge");
   }
 
   /** Has the broker deliver it again. */
   release(delivery: Held): void {
-    this.#settle(delivery, () => this.channel.nack(delivery.message, false, true));
+    this.#settle(delivery, "release");
   }
 
   /**
    * Settles a delivery; not before consumers that are being ended have ended, or the broker would
    * put another message in its place.
    */
-  #settle(delivery: Held, settle: () => void): void {
+  #settle(delivery: Held, how: "acknowledge" | "release"): void {
     this.events.settling(this);
-    if (this.#shrinking === undefined) this.#settleNow(delivery, settle);
-    else void this.#settleAfter(this.#shrinking, delivery, settle);
+    if (this.#shrinking === undefined) this.#settleNow(delivery, how);
+    else void this.#settleAfter(this.#shrinking, delivery, how);
   }
 
-  async #settleAfter(shrinking: Promise<void>, delivery: Held, settle: () => void): Promise<void> {
+  async #settleAfter(
+    shrinking: Promise<void>,
+    delivery: Held,
+    how: "acknowledge" | "release",
+  ): Promise<void> {
     try {
       await shrinking;
-      this.#settleNow(delivery, settle);
+      this.#settleNow(delivery, how);
     } catch {
       this.#closed(); // the channel went away, and the broker delivers the message again
     }
   }
 
-  #settleNow(delivery: Held, settle: () => void): void {
+  #settleNow(delivery: Held, how: "acknowledge" | "release"): void {
     if (!this.alive) return; // the broker delivers it again
     this.unsettled.delete(delivery);
-    settle();
+    if (how === "acknowledge") this.#acknowledgements.add(delivery);
+    else this.channel.nack(delivery.message, false, true);
     if (this.#ended.has(delivery.message.fields.consumerTag)) this.#orphans--;
-    this.events.changed();
-    void this.#closeIfDone();
+    this.events.settled();
+    if (this.#done) void this.close();
   }
 
-  async #closeIfDone(): Promise<void> {
-    if (this.#state === "ending" && this.unsettled.size === 0) await this.close();
+  /** Whether nothing is to come any more, and nothing has to be settled. */
+  get #done(): boolean {
+    return this.#state === "ending" && this.unsettled.size === 0;
   }
 
   #closed(): void {

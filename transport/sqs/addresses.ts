@@ -16,7 +16,11 @@ export class Addresses {
   readonly #service: Service;
   readonly #urls = new Map<string, Promise<string | undefined>>();
 
-  constructor(service: Service) {
+  /** @param leadsTo the name of the queue that stands behind one, as far as that is to be followed */
+  constructor(
+    service: Service,
+    private readonly leadsTo?: (url: string) => Promise<string | undefined>,
+  ) {
     this.#service = service;
   }
 
@@ -24,7 +28,7 @@ export class Addresses {
   url(name: string): Promise<string | undefined> {
     const known = this.#urls.get(name);
     if (known !== undefined) return known;
-    const asked = this.#ask(name);
+    const asked = this.#resolve(name);
     this.#urls.set(name, asked);
     const forget = () => this.forget(name);
     asked.then((url) => url ?? forget(), forget);
@@ -67,6 +71,12 @@ export class Addresses {
       this.forget(name);
       return undefined;
     }
+  }
+
+  async #resolve(name: string): Promise<string | undefined> {
+    const url = await this.#ask(name);
+    const behind = url === undefined ? undefined : await this.leadsTo?.(url);
+    return behind === undefined ? url : await this.#ask(behind);
   }
 
   async #ask(QueueName: string): Promise<string | undefined> {

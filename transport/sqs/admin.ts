@@ -4,10 +4,11 @@ import { SQS } from "@aws-sdk/client-sqs";
 import type { Logger } from "@asya/telemetry";
 import type { QueueAdmin, Removal } from "../admin.ts";
 import { deadLetterQueueName, sqsQueueName } from "../names.ts";
-import type { Depth } from "../queue.ts";
+import { type Depth, TransportUnavailable } from "../queue.ts";
 import { Addresses } from "./addresses.ts";
 import { isMissing, unavailable } from "./errors.ts";
 import { CallFailed, Service } from "./service.ts";
+import { SIGNPOST_TAG, signpostAt, signpostPolicy } from "./signpost.ts";
 
 /** What the queues are to be, and where. */
 export interface SqsAdminOptions {
@@ -77,22 +78,50 @@ class SqsAdmin implements QueueAdmin {
   async ensure(actor: string): Promise<void> {
     const { visibilityTimeout, deadLetters } = this.#o;
     const name = this.queueName(actor);
-    if (await this.#find(name) !== undefined) return;
+    const url = await this.#find(name);
+    const signpost = url !== undefined && await signpostAt(this.#service, url) !== undefined;
+    if (url !== undefined && !signpost) return;
     const redrive = deadLetters === undefined ? {} : {
       RedrivePolicy: JSON.stringify({
         deadLetterTargetArn: await this.#deadLetters(name, deadLetters.retention),
         maxReceiveCount: deadLetters.maxReceives,
       }),
     };
-    await this.#create(name, {
+    const attributes = {
       MessageRetentionPeriod: String(RETENTION_S),
       VisibilityTimeout: String(visibilityTimeout),
       ...redrive,
+    };
+    if (url === undefined) return void await this.#create(name, attributes);
+    await this.#change(name, async (sqs, options) => {
+      await sqs.setQueueAttributes({
+        QueueUrl: url,
+        Attributes: { ...attributes, Policy: "" },
+      }, options);
+      await sqs.untagQueue({ QueueUrl: url, TagKeys: [SIGNPOST_TAG] }, options);
     });
   }
 
-  adopt(): Promise<void> {
-    return Promise.resolve(); // there is nothing between a sender and a queue
+  async adopt(actor: string, queue: string): Promise<void> {
+    const name = this.queueName(actor);
+    if (name === queue || await this.#find(queue) === undefined) return;
+    const found = await this.#find(name);
+    if (found !== undefined && await signpostAt(this.#service, found) === undefined) {
+      const cause = new Error(`queue ${name} carries no tag ${SIGNPOST_TAG}`);
+      throw new TransportUnavailable(
+        `what others send to actor "${actor}" would go to queue ${name}, which is there, and not ` +
+          `to ${queue}: empty and delete ${name}, or leave out spec.queueName`,
+        { cause },
+      );
+    }
+    const Tags = { [SIGNPOST_TAG]: queue };
+    const url = found ?? await this.#create(name, {}, Tags);
+    const { QueueArn = "" } = await this.#addresses.attributes(name, url, ["QueueArn"]) ?? {};
+    await this.#change(name, async (sqs, options) => {
+      await sqs.tagQueue({ QueueUrl: url, Tags }, options);
+      const Attributes = { Policy: signpostPolicy(QueueArn) };
+      await sqs.setQueueAttributes({ QueueUrl: url, Attributes }, options);
+    });
   }
 
   async look(queues: readonly string[]): Promise<ReadonlyMap<string, Depth | undefined>> {
@@ -142,8 +171,21 @@ class SqsAdmin implements QueueAdmin {
     return (await this.#addresses.attributes(name, url, ["QueueArn"]))?.["QueueArn"] ?? "";
   }
 
-  async #create(QueueName: string, Attributes: Record<string, string>): Promise<string> {
-    const tags = { ...this.#o.tags };
+  async #change(name: string, change: Parameters<Service["call"]>[0]): Promise<void> {
+    try {
+      await this.#service.call(change);
+    } catch (error) {
+      if (!(error instanceof CallFailed)) throw error;
+      throw unavailable(`change queue ${name}`, error.refusal);
+    }
+  }
+
+  async #create(
+    QueueName: string,
+    Attributes: Record<string, string>,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const tags = { ...this.#o.tags, ...more };
     try {
       const { QueueUrl } = await this.#service.call((sqs, options) =>
         sqs.createQueue({ QueueName, Attributes, tags }, options)

@@ -3,21 +3,23 @@ import { SQS } from "@aws-sdk/client-sqs";
 import { createLogger } from "@asya/telemetry";
 import { deadLetterQueueName } from "../names.ts";
 import { openSqsAdmin } from "./admin.ts";
+import { ENDPOINT as endpoint, environment, settingsOf } from "./fixture.ts";
+import { openSqsTransport } from "./open.ts";
+import { SIGNPOST_TAG } from "./signpost.ts";
 
-const endpoint = Deno.env.get("ASYA_TEST_SQS_ENDPOINT") || undefined;
-const reason = endpoint === undefined ? " (skipped: no ASYA_TEST_SQS_ENDPOINT)" : "";
 const region = "us-east-1";
 const credentials = { accessKeyId: "test", secretAccessKey: "test" };
 const log = createLogger({ level: "error", write: () => undefined });
 
 /** An administration with names of its own, and the bare service beside it. */
 function stage() {
-  const sqs = new SQS({ region, endpoint: endpoint!, credentials });
+  const prefix = crypto.randomUUID().slice(0, 8);
+  const sqs = new SQS({ region, endpoint, credentials });
   const admin = openSqsAdmin({
     region,
-    endpoint: endpoint!,
+    endpoint,
     credentials,
-    prefix: crypto.randomUUID().slice(0, 8),
+    prefix,
     visibilityTimeout: 45,
     deadLetters: { maxReceives: 30, retention: 3 * 86_400 },
     tags: { team: "nlp" },
@@ -27,6 +29,28 @@ function stage() {
     sqs,
     admin,
     queue: admin.queueName("prep"),
+    /** A queue that is somebody else's, and a process that knows of the actor's name only. */
+    async other() {
+      const name = `other-${prefix}`;
+      const { QueueUrl } = await sqs.createQueue({ QueueName: name });
+      const transport = await openSqsTransport(settingsOf(environment(prefix)), log);
+      const queue = transport.queue("sender");
+      const send = async (body: string) => {
+        const message = { actor: "prep", body: new TextEncoder().encode(body), messageId: "m" };
+        const [result] = await queue.send([message]);
+        return result!;
+      };
+      const count = async (of = name) => (await admin.look([of])).get(of)?.ready;
+      return {
+        name,
+        send,
+        count,
+        async [Symbol.asyncDispose]() {
+          await transport.close();
+          await sqs.deleteQueue({ QueueUrl });
+        },
+      };
+    },
     async [Symbol.asyncDispose]() {
       await admin.remove("prep");
       await admin.close();
@@ -37,8 +61,7 @@ function stage() {
 
 function test(sentence: string, run: (s: ReturnType<typeof stage>) => Promise<void>): void {
   Deno.test({
-    name: `sqs: ${sentence}${reason}`,
-    ignore: endpoint === undefined,
+    name: `sqs: ${sentence}`,
     async fn() {
       await using s = stage();
       await run(s);
@@ -79,4 +102,47 @@ test("remove() leaves a queue whose messages somebody holds", async ({ sqs, admi
   assert.equal(await admin.remove("prep"), "removed");
   const both = [queue, deadLetterQueueName(queue)];
   assert.deepEqual([...(await admin.look(both)).values()], [undefined, undefined]);
+});
+
+test("adopt() leads what is sent to an actor to the other queue, and refuses it to all others", async ({ sqs, admin, queue, other }) => {
+  await using existing = await other();
+  const early = await existing.send("{}");
+  assert.equal(early.ok, false); // nobody remembers that there was nothing
+  await admin.adopt("prep", existing.name);
+  await admin.adopt("prep", existing.name);
+  assert.deepEqual(await existing.send("{}"), { ok: true });
+  assert.equal(await existing.count(), 1);
+  assert.equal(await existing.count(queue), 0);
+  const { QueueUrl } = await sqs.getQueueUrl({ QueueName: queue });
+  assert.equal((await sqs.listQueueTags({ QueueUrl })).Tags![SIGNPOST_TAG], existing.name);
+  const { Attributes } = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["All"] });
+  const [statement] = JSON.parse(Attributes!["Policy"]!).Statement;
+  assert.deepEqual([statement.Effect, statement.Action], ["Deny", "sqs:SendMessage"]);
+  assert.equal(statement.Resource, Attributes!["QueueArn"]);
+});
+
+test("adopt() makes nothing for a queue that is not there, or is the actor's own", async ({ admin, queue }) => {
+  await admin.adopt("prep", "not-there");
+  assert.equal((await admin.look([queue])).get(queue), undefined);
+  await admin.ensure("prep");
+  await admin.adopt("prep", queue);
+});
+
+test("adopt() refuses while the actor has a queue of its own that senders would find", async ({ admin, queue, other }) => {
+  await using existing = await other();
+  await admin.ensure("prep");
+  await assert.rejects(admin.adopt("prep", existing.name), (error: Error) => {
+    assert.ok(error.message.includes(`delete ${queue}`), error.message);
+    assert.ok(error.cause, "the service is not away");
+    return true;
+  });
+});
+
+test("ensure() makes a queue of a signpost when its actor takes from it again", async ({ admin, queue, other }) => {
+  await using existing = await other();
+  await admin.adopt("prep", existing.name);
+  await admin.ensure("prep");
+  assert.deepEqual(await existing.send("{}"), { ok: true });
+  assert.equal(await existing.count(queue), 1);
+  assert.equal(await existing.count(), 0);
 });

@@ -6,6 +6,7 @@ import { Addresses } from "./addresses.ts";
 import { Letters } from "./letters.ts";
 import { LARGEST_MESSAGE, Sender } from "./sender.ts";
 import { Service } from "./service.ts";
+import { signpostAt } from "./signpost.ts";
 
 /** What the service allows; smaller in tests that cannot wait so long. */
 export interface Limits {
@@ -49,7 +50,7 @@ export class Engine {
     this.options = options;
     this.log = log;
     this.service = new Service(sqs, log);
-    this.addresses = new Addresses(this.service);
+    this.addresses = new Addresses(this.service, (url) => signpostAt(this.service, url));
     this.sender = new Sender({
       service: this.service,
       addresses: this.addresses,

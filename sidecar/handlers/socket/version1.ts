@@ -4,6 +4,7 @@
  */
 
 import { encodeEnvelope, parseAnswer } from "@asya/envelope";
+import { Alarm } from "../alarm.ts";
 import { checked, MAX_FRAMES } from "../answers.ts";
 import {
   type HandlerAnswer,
@@ -28,6 +29,7 @@ export class Version1 implements Session {
   readonly version = 1;
   readonly concurrency = 1;
   readonly #slot = new Slots(1);
+  readonly #alarm = new Alarm();
   #conn: Deno.Conn | undefined;
   /** A cancelled call that has not ended. */
   #unwanted = false;
@@ -66,7 +68,7 @@ export class Version1 implements Session {
       if (this.#over !== undefined) throw this.#over;
       const limitAt = performance.now() + call.limitMs;
       const exchange = this.#exchange(body, sink);
-      const first = await limited(exchange, call);
+      const first = await limited(exchange, call, this.#alarm);
       if (typeof first === "object") return readAnswer(first.value, endActor);
       if (first === "limit") {
         this.#abandon();
@@ -124,6 +126,7 @@ export class Version1 implements Session {
     if (this.#over !== undefined) return;
     this.#over = reason;
     this.#slot.close(reason);
+    this.#alarm.close();
     if (!this.#closing) this.options.onOver(reason.message);
   }
 }

@@ -12,7 +12,7 @@ import {
   HandlerTimeout,
   type HandlerVitals,
 } from "../handler.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../alarm.ts";
 import { Connection } from "./connection.ts";
 import { Exchange, type Outcome } from "./exchange.ts";
 import { cancelled, settles } from "../limit.ts";
