@@ -35,6 +35,8 @@ export class Finisher {
     const { delivery, input } = job;
     const last = plan.kind === "final" ? await this.#report(input!, plan, moment) : plan;
     if (last === undefined) return;
+    const told = input && last.kind === "send" ? observer.ending(input, last) : undefined;
+    if (told !== undefined) await told;
     const settled = last.kind === "bury"
       ? await settler.bury(delivery, `${last.failed.failure.code}: ${last.failed.failure.message}`)
       : await settler.complete(delivery, input, last.sends);

@@ -126,7 +126,15 @@ export class Observer {
       for (const { envelope } of sends.slice(1)) reporter.report(childReport(envelope, input));
     }
     // The end actor reports at once, and then somebody looks at the whole history.
-    if (sends.some(({ type }) => type === "happy_end" || type === "error_end")) reporter.flush();
+    if (goesToEnd(sends)) reporter.flush();
+  }
+
+  /**
+   * Before an envelope goes to its end: the pieces of its result are told first, as nobody follows
+   * it after that. `undefined` where there is nothing to wait for; else a quarter of a second at most.
+   */
+  ending(input: Envelope, { sends }: SendPlan): Promise<void> | undefined {
+    return goesToEnd(sends) ? this.reporter?.told(input.id) : undefined;
   }
 
   #custom({ frames, metrics = [] }: HandlerAnswer): void {
@@ -141,6 +149,10 @@ export class Observer {
     this.#undeclared = true;
     this.log.warn("the handler reports metrics that ASYA_CUSTOM_METRICS does not declare");
   }
+}
+
+function goesToEnd(sends: SendPlan["sends"]): boolean {
+  return sends.some(({ type }) => type === "happy_end" || type === "error_end");
 }
 
 /** A handler's text, which the routing checks for itself. */

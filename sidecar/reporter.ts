@@ -23,6 +23,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 /** How long the last reports may take when the sidecar ends. */
 const FLUSH_MS = 1_000;
+/** How long the end of a call waits for its partial results to be told. */
+const PARTIALS_MS = 250;
 
 /** What a reporter needs. */
 export interface ReporterOptions {
@@ -53,12 +55,18 @@ export class Reporter {
   #keys = 0;
   /** When progress of an envelope last went out, as `performance.now()`; the oldest first. */
   readonly #toldAt = new Map<string, number>();
+  /** Partial results on their way, by envelope, and who waits for them. */
+  readonly #untold = new Map<string, { count: number; readonly all: PromiseWithResolvers<void> }>();
+  /** The gateway took too long for partial results, and has taken nothing since. */
+  #slow = false;
   #seq = 0;
   #oldUntil = -Infinity;
   #running: Promise<void> | undefined;
   #complaint: string | undefined;
   /** Ends the lingering of the batch that waits. */
   #hurry = new AbortController();
+  /** Somebody waits for the next batch. */
+  #urgent = false;
   /** When the last post began, as `performance.now()`. */
   #postedAt = -Infinity;
   #ending = false;
@@ -69,6 +77,7 @@ export class Reporter {
   report(report: Report): void {
     if (this.#closing.signal.aborted) return this.options.onDropped(1);
     const key = report.kind === "progress" ? `${report.current} ${report.id}` : this.#keys++;
+    if (report.kind === "partial") this.#expect(report.id);
     this.#remove(key);
     this.#add({ key, report, at: this.options.now(), chars: charsOf(report) });
     this.#drop();
@@ -81,6 +90,44 @@ export class Reporter {
    */
   flush(): void {
     if (performance.now() - this.#postedAt >= LINGER_MS) this.#hurry.abort();
+  }
+
+  /**
+   * Resolves when the gateway has the envelope's partial results; `undefined`: it has, or is away.
+   * It takes a moment at most, and where that was too short nothing more until the gateway is back.
+   */
+  told(id: string): Promise<void> | undefined {
+    const untold = this.#untold.get(id);
+    if (untold === undefined || this.#slow || this.#complaint !== undefined) return undefined;
+    this.#urgent = true;
+    this.#hurry.abort();
+    return this.#within(untold.all.promise);
+  }
+
+  async #within(all: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      this.#slow = true;
+      late.resolve();
+    }, PARTIALS_MS);
+    await Promise.race([all, late.promise]);
+    clearTimeout(timer);
+  }
+
+  #expect(id: string): void {
+    const untold = this.#untold.get(id) ?? { count: 0, all: Promise.withResolvers<void>() };
+    untold.count++;
+    this.#untold.set(id, untold);
+  }
+
+  /** The gateway has these, or never will. */
+  #over(entries: Iterable<Entry>): void {
+    for (const { report: { kind, id } } of entries) {
+      const untold = kind === "partial" ? this.#untold.get(id) : undefined;
+      if (untold === undefined || --untold.count > 0) continue;
+      this.#untold.delete(id);
+      untold.all.resolve();
+    }
   }
 
   /** Sends what it has, for a second at most, and takes no more. */
@@ -115,7 +162,9 @@ export class Reporter {
       if (batch.length === 0) continue; // all of it is too soon after the last
       try {
         await this.#send(batch);
+        this.#over(batch);
         this.#complaint = undefined;
+        this.#slow = false;
         backoff.reset();
       } catch (error) {
         this.#putBack(batch);
@@ -125,14 +174,15 @@ export class Reporter {
       }
     }
     if (this.#queue.size > 0) this.options.onDropped(this.#queue.size);
+    this.#over(this.#queue.values());
     this.#queue.clear();
     this.#chars = 0;
   }
 
   async #linger(): Promise<void> {
-    if (this.#ending) return;
     this.#hurry = new AbortController();
-    await pause(LINGER_MS, this.#hurry.signal);
+    if (!this.#ending && !this.#urgent) await pause(LINGER_MS, this.#hurry.signal);
+    this.#urgent = false;
   }
 
   /** Takes the next batch out: what may go out now, in its order. */
@@ -185,9 +235,10 @@ export class Reporter {
   #drop(): void {
     if (this.#queue.size <= BUFFER && this.#chars <= BUFFER_CHARS) return;
     let count = 0;
-    for (const key of this.#queue.keys()) {
+    for (const [key, entry] of this.#queue) {
       if (this.#queue.size <= BUFFER - BATCH && this.#chars <= BUFFER_CHARS - BATCH_CHARS) break;
       this.#remove(key);
+      this.#over([entry]);
       count++;
     }
     this.options.onDropped(count);
@@ -217,7 +268,7 @@ export class Reporter {
       const answer = post &&
         await this.options.gateway.post(post.path, post.body, this.#closing.signal);
       if (answer === undefined || answer.status >= 400) this.options.onDropped(1);
-      batch.shift(); // so that a gateway that goes away now does not see it twice
+      this.#over(batch.splice(0, 1)); // a gateway that goes away now does not see it twice
     }
   }
 

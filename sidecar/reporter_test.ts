@@ -179,6 +179,57 @@ Deno.test("Reporter.report() replaces even what the gateway could not take", asy
   );
 });
 
+Deno.test("Reporter.told() resolves when the gateway has the envelope's partial results", async () => {
+  await using gateway = new FakeGateway();
+  const { reporter } = reporterTo(gateway.url);
+  assert.equal(reporter.told("e-1"), undefined, "there are none");
+  const posted = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<Response>();
+  gateway.answer = () => {
+    gateway.answer = () => Response.json({});
+    posted.resolve();
+    return answered.promise;
+  };
+  reporter.report(partial(0));
+  const told = reporter.told("e-1");
+  await posted.promise;
+  reporter.report(partial(1)); // while the first is under way
+  answered.resolve(Response.json({}));
+  await told;
+  assert.deepEqual(gateway.reports.map(({ payload }) => payload), [0, 1]);
+  assert.equal(reporter.told("e-1"), undefined, "all are told");
+  await reporter.close();
+});
+
+Deno.test("Reporter.told() waits a moment for a gateway that hangs, and then no more", async () => {
+  await using gateway = new FakeGateway();
+  const { reporter } = reporterTo(gateway.url);
+  const answered = Promise.withResolvers<Response>();
+  gateway.answer = () => answered.promise;
+  reporter.report(partial(0));
+  await reporter.told("e-1"); // or the test never ends
+  assert.equal(reporter.told("e-1"), undefined);
+  answered.resolve(Response.json({}));
+  gateway.answer = () => Response.json({});
+  await until(() => {
+    reporter.report(partial(1));
+    return reporter.told("e-1") !== undefined;
+  }, "it answers again");
+  await reporter.told("e-1");
+  await reporter.close();
+});
+
+Deno.test("Reporter.told() does not wait for what nobody will get", async () => {
+  await using gateway = new FakeGateway();
+  gateway.answer = (path) => new Response("", { status: path === "/reports" ? 404 : 200 });
+  const { reporter, told } = reporterTo(gateway.url);
+  reporter.report(partial(0));
+  await reporter.told("e-1");
+  assert.equal(told.dropped, 1);
+  assert.equal(reporter.told("e-1"), undefined);
+  await reporter.close();
+});
+
 Deno.test("Reporter.report() falls back to single posts for a gateway without batches", async () => {
   await using gateway = new FakeGateway();
   gateway.answer = (path) => new Response("", { status: path === "/reports" ? 404 : 200 });

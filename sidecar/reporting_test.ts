@@ -56,6 +56,30 @@ Deno.test("startSidecar() reports progress, children and partial results, in ord
   assert.match(await sidecar.metricsText(), /asya_actor_reports_dropped_total\{queue="prep"\} 1\n/);
 });
 
+Deno.test("startSidecar() tells partial results before it sends the envelope to its end", async () => {
+  await using gateway = new FakeGateway();
+  await using stage = await Stage.open();
+  const sent: number[] = [];
+  gateway.answer = async (_path, body) => {
+    // A gateway that takes its time: what is sent meanwhile would overtake the report.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    sent.push(...body.reports.flatMap((r: { payload?: number }) => r.payload ?? []));
+    return Response.json({});
+  };
+  const sidecar = stage.start({
+    env: { ASYA_GATEWAY_URL: gateway.url },
+    handler: ({ envelope: { payload } }, sink) => {
+      for (const n of [1, 2, 3]) sink.partial(n, new TextEncoder().encode(`${n}`));
+      return Promise.resolve({ frames: [{ payload }] });
+    },
+  });
+  const given = { ...JSON.parse(envelope(1)), route: { actors: ["prep"], current: 0 } };
+  await stage.send("prep", JSON.stringify(given));
+  await stage.take("happy-end", 1);
+  assert.deepEqual(sent, [1, 2, 3]);
+  await sidecar.drain();
+});
+
 Deno.test("startSidecar() reports a handler that has nothing to pass on as done", async () => {
   await using gateway = new FakeGateway();
   await using stage = await Stage.open();
