@@ -56,6 +56,21 @@ export async function callTool(
   return await told(context, name, () => checkedCall(context, name, args, options));
 }
 
+/**
+ * For who has to refuse before the call is made: whether the caller may make it.
+ *
+ * @throws GatewayError 403 `scope_insufficient`, and `onCall` is told
+ */
+export function checkScope({ caller = ANYBODY, tools, onCall }: CallContext, tool: string): void {
+  try {
+    requireTool(caller, tool);
+  } catch (error) {
+    const outcome = error instanceof GatewayError ? error.code : "failed";
+    onCall?.({ caller, tool, known: tools().has(tool), outcome, ms: 0 });
+    throw error;
+  }
+}
+
 /** Has `onCall` told how a call went, whatever becomes of it. */
 async function told<T extends CallOutcome>(
   { caller = ANYBODY, tools, onCall }: Pick<CallContext, "caller" | "tools" | "onCall">,

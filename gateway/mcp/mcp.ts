@@ -11,9 +11,9 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Logger } from "@asya/telemetry";
 import type { Hono } from "hono";
-import { callerOf, requireTool, setCaller } from "../auth/caller.ts";
+import { callerOf, setCaller } from "../auth/caller.ts";
 import { forRequest } from "../auth/for_request.ts";
-import type { CallContext } from "../calls.ts";
+import { type CallContext, checkScope } from "../calls.ts";
 import { hasTasks, tasksMissing } from "./capability.ts";
 import { type Incoming, readMessage, rpcError } from "./incoming.ts";
 import { createServer, type Exchange } from "./server.ts";
@@ -140,7 +140,9 @@ export class McpEndpoint {
     }
     const caller = callerOf(original);
     // Here, as afterwards its status could not say so.
-    if (body.method === "tools/call") requireTool(caller, String(paramsOf(body).name));
+    if (body.method === "tools/call") {
+      checkScope({ ...this.#o, caller }, String(paramsOf(body).name));
+    }
     const left = new AbortController();
     const headers = new Headers(original.headers);
     // Some clients name only one of the two; those that need not wait get JSON anyhow.

@@ -174,6 +174,9 @@ Deno.test("a key sees, calls, cancels and lists only what its tools made", async
     const challenge = response.headers.get("www-authenticate") ?? "";
     assert.match(challenge, /^Bearer error="insufficient_scope", scope="tools:/);
   }
+  const calls = harness.logged.map((line) => JSON.parse(line)).filter((l) => l.message === "call");
+  const told = calls.filter(({ outcome }) => outcome === "scope_insufficient");
+  assert.deepEqual(told.map(({ tool }) => tool), ["echo", "no-such-tool", "echo"], "HTTP and MCP");
   const text = async (path: string, body?: string) =>
     await (await send(body ? "POST" : "GET", path, { bearer: pair, ...body ? { body } : {} }))
       .text();
