@@ -11,7 +11,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 export interface GatewayOptions {
   /** Without a slash at the end. */
   readonly url: string;
-  /** File that holds the bearer token. */
+  /** File that holds the bearer token; of several lines the first counts, as a gateway takes all. */
   readonly tokenFile: string | undefined;
   readonly fetch: typeof fetch;
   readonly log: Logger;
@@ -82,7 +82,8 @@ export class Gateway {
     const now = performance.now();
     if (this.#token === undefined || now - this.#token.readAt > TOKEN_MS) {
       try {
-        this.#token = { text: (await Deno.readTextFile(tokenFile)).trim(), readAt: now };
+        const [text = ""] = (await Deno.readTextFile(tokenFile)).trim().split(/\s+/, 1);
+        this.#token = { text, readAt: now };
       } catch (error) {
         log.warn("cannot read the file that ASYA_MESH_TOKEN_FILE names", { error });
         return {};

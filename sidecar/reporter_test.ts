@@ -291,7 +291,7 @@ Deno.test("Gateway.post() sends the token, and a new one after a 401", async () 
       });
     const client = new Gateway({ url: gateway.url, tokenFile, fetch, log });
     assert.equal((await client.post("/x", "{}")).status, 401);
-    await Deno.writeTextFile(tokenFile, "two");
+    await Deno.writeTextFile(tokenFile, "two\none\n");
     assert.equal((await client.post("/x", "{}")).status, 200);
     assert.equal(gateway.requests[0]!.authorization, "Bearer one");
   } finally {
