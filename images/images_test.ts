@@ -60,7 +60,7 @@ Deno.test("bundlePrograms() makes a sidecar and a crew that carry an envelope, e
     ASYA_QUEUE_AUTO_CREATE: "true",
     ASYA_METRICS_ADDR: "127.0.0.1:0",
     ASYA_LOG_LEVEL: "warn",
-    ASYA_WASM_TIMEOUT: "30s", // of its start too, on a busy machine
+    ASYA_WASM_TIMEOUT: "30s", // on a busy machine
   };
   const programs = [
     start("crew", {
