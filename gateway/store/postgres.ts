@@ -49,9 +49,10 @@ export { StoreTooNew };
 const CHANNEL = "asya_gateway";
 /** Of which a lane uses at most its width; one more connection listens. */
 const CONNECTIONS = 10;
-/** Operations in one statement; fewer where each brings bodies of any size back. */
+/** Operations in one statement; fewer where each brings back what may be large. */
 const BATCH = 256;
-const BATCH_OF_BODIES = 16;
+const BATCH_OF_ENVELOPES = 64;
+const BATCH_OF_RESULTS = 16;
 /** A change of the tables may take so long, in milliseconds. */
 const MIGRATION_MS = 600_000;
 const PREPARE_PAUSE_MS = 1_000;
@@ -146,12 +147,12 @@ class PostgresStore implements Store {
       },
     });
     this.#envelopes = new Lane({
-      batch: BATCH_OF_BODIES,
-      width: 3,
+      batch: BATCH_OF_ENVELOPES,
+      width: 2, // a large one holds up one of them
       run: (ids) => readEnvelopes(database, ids),
     });
     this.#updates = new Lane({
-      batch: BATCH_OF_BODIES,
+      batch: BATCH_OF_RESULTS,
       width: 3,
       run: (pages) => readUpdates(database, pages),
     });

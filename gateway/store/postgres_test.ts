@@ -87,8 +87,9 @@ test("loses no change and no number where gateways race", (database) =>
       await Promise.all(order.map((id) => [one, two][turn % 2]!.change(id, step)));
     }));
     for (const id of ids) {
-      const numbers = (await one.updates(id, 0, 100)).map(({ seq }) => seq);
-      assert.deepEqual(numbers, many(20, (n) => n + 1));
+      const numbers = async () => (await one.updates(id, 0, 100)).map(({ seq }) => seq);
+      await until("all is heard", async () => (await numbers()).length >= 20);
+      assert.deepEqual(await numbers(), many(20, (n) => n + 1));
     }
   }));
 

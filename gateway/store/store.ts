@@ -88,7 +88,10 @@ export interface Store {
     id: string,
     decide: (record: EnvelopeRecord) => Change | undefined,
   ): Promise<Outcome | undefined>;
-  /** The history behind number `after`, oldest first, at most `limit`. */
+  /**
+   * The history behind number `after`, oldest first, at most `limit`; none only where there is none.
+   * Of what another gateway has just written the last may be missing: `watch` tells when it is not.
+   */
   updates(id: string, after: number, limit: number): Promise<StoredUpdate[]>;
   /** Envelopes, the newest first; those made at the same time in the order of their ids, backwards. */
   list(query: ListQuery): Promise<EnvelopeRecord[]>;

@@ -344,6 +344,22 @@ export function testStore(name: string, place: () => Promise<StorePlace>): void 
 
   const once = (fingerprint: string, freeBefore = 0) => ({ key: "k", fingerprint, freeBefore });
 
+  test("get() gives many at once each its own bodies, large and small", async (store) => {
+    const bodies = [3, 100_000, 5, 300_000, 7].map((length, n) => `"${`${n}`.repeat(length)}"`);
+    for (const [n, body] of bodies.entries()) {
+      await store.create(call(`e${n}`), n % 2 ? body : "1");
+      const report = { status: "succeeded", result: body } as const;
+      await store.change(`e${n}`, (record) => finished(record, report, 3_000));
+    }
+    const ids = [0, 1, 2, 3, 4, 1, 9, 0];
+    const found = await Promise.all(ids.map((n) => store.get(`e${n}`)));
+    assert.deepEqual(found.map((one) => one?.result), ids.map((n) => bodies[n]));
+    assert.deepEqual(
+      found.map((one) => one?.payload),
+      ids.map((n) => n % 2 ? bodies[n] : bodies[n] && "1"),
+    );
+  });
+
   test("createOnce() makes one envelope of many with one key, at once or later", async (store) => {
     const first = await Promise.all(
       Array.from({ length: 20 }, (_, n) => store.createOnce(call(`e${n}`), `${n}`, once("f"))),

@@ -13,14 +13,22 @@ interface Row extends Head {
   readonly failed_input: string | null;
 }
 
+/** Envelopes whose bodies have more characters than this together are read one at a time. */
+const SMALL = 65_536;
+
 function toEnvelope(row: Row): StoredEnvelope {
   const result = row.result === null ? {} : { result: row.result };
   const failedInput = row.failed_input === null ? {} : { failedInput: row.failed_input };
   return { record: readRecord(row), payload: row.payload, ...result, ...failedInput };
 }
 
-const GET = `SELECT ${HEAD}, payload, result, failed_input FROM gateway_envelopes
-  WHERE id = ANY($1::text[])`;
+const GET = `SELECT ${HEAD}, payload, result, failed_input FROM gateway_envelopes WHERE id = $1`;
+
+const GET_SMALL = `SELECT ${HEAD}, small, CASE WHEN small THEN payload END AS payload,
+    CASE WHEN small THEN result END AS result, CASE WHEN small THEN failed_input END AS failed_input
+  FROM gateway_envelopes CROSS JOIN LATERAL (SELECT octet_length(payload) +
+    coalesce(octet_length(result), 0) + coalesce(octet_length(failed_input), 0) <= ${SMALL} AS small
+  ) AS size WHERE id = ANY($1::text[])`;
 
 /** Envelopes with their bodies, in the order of the ids. */
 export async function readEnvelopes(
@@ -28,8 +36,18 @@ export async function readEnvelopes(
   ids: readonly string[],
 ): Promise<(StoredEnvelope | undefined)[]> {
   const keys = ids.map(toKey);
-  const rows = await database.query<Row>(GET, [list([...new Set(keys)])]);
-  const byKey = new Map(rows.map((row) => [row.id, toEnvelope(row)]));
+  const wanted = [...new Set(keys)];
+  const byKey = new Map<string, StoredEnvelope>();
+  let large = wanted;
+  if (wanted.length > 1) {
+    const rows = await database.query<Row & { small: boolean }>(GET_SMALL, [list(wanted)]);
+    for (const row of rows) if (row.small) byKey.set(row.id, toEnvelope(row));
+    large = rows.filter(({ small }) => !small).map(({ id }) => id);
+  }
+  for (const key of large) {
+    const [row] = await database.query<Row>(GET, [key]);
+    if (row !== undefined) byKey.set(key, toEnvelope(row));
+  }
   return keys.map((key) => byKey.get(key));
 }
 

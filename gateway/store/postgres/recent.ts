@@ -48,10 +48,11 @@ export class Recent {
     return this.#rows.get(id);
   }
 
-  /** The updates behind number `after` as far as has been heard; `undefined`: read them. */
+  /** Updates behind number `after`, one at least, as far as has been heard; `undefined`: read them. */
   updates(id: string, after: number, limit: number): StoredUpdate[] | undefined {
     const tail = this.#rows.get(id)?.tail;
-    return tail?.after === after ? tail.updates.slice(0, limit) : undefined;
+    if (tail?.after !== after || tail.updates.length === 0) return undefined;
+    return tail.updates.slice(0, limit);
   }
 
   /** Another gateway has written this one. */

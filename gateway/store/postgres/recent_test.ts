@@ -18,6 +18,8 @@ Deno.test("Recent.updates() gives those behind the number before them, and no ot
   assert.deepEqual(recent.updates("a", 1, 1), updates.slice(0, 1));
   for (const after of [0, 2, 3]) assert.equal(recent.updates("a", after, 10), undefined);
   assert.equal(recent.updates("b", 1, 10), undefined);
+  recent.wrote(written("c", { after: 1, updates: [] })); // that there are none, it cannot know
+  assert.equal(recent.updates("c", 1, 10), undefined);
 });
 
 Deno.test("Recent.updates() does not know them where the row came without", () => {
