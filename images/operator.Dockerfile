@@ -2,7 +2,7 @@
 ARG BASE=docker.io/denoland/deno:2.9.6
 
 FROM ${BASE} AS build
-ENV DENO_V8_FLAGS=--optimize-for-size,--max-semi-space-size=4
+ENV DENO_V8_FLAGS=--lite-mode,--max-semi-space-size=2
 WORKDIR /src
 COPY . .
 RUN deno run -A images/bundle.ts /app operator \
@@ -22,7 +22,7 @@ LABEL org.opencontainers.image.title="asya-operator" \
 COPY --from=build /usr/bin/deno /usr/bin/deno
 COPY --from=build /tini /usr/bin/tini
 COPY --from=build /app /app
-ENV DENO_V8_FLAGS=--optimize-for-size,--max-semi-space-size=4 \
+ENV DENO_V8_FLAGS=--lite-mode,--max-semi-space-size=2 \
   DENO_NO_UPDATE_CHECK=1 \
   DENO_NO_PROMPT=1 \
   NO_COLOR=1 \

@@ -1,5 +1,6 @@
 /** The operator that leads, as its node sees it: its pod, and what its process uses. */
 
+import assert from "node:assert/strict";
 import { type Kube, kubectl } from "./kube.ts";
 import { SYSTEM } from "./system.ts";
 
@@ -23,6 +24,15 @@ const SCRIPT = [
 /** The pod that holds the Lease. */
 export async function leader(kube: Kube): Promise<string> {
   return (await kube.get(SYSTEM, "leases", "asya-operator"))!.spec.holderIdentity;
+}
+
+/** Objects that an operator has sent to the API server since it began. */
+export async function applied(pod: string): Promise<number> {
+  const path = `/api/v1/namespaces/${SYSTEM}/pods/${pod}:8080/proxy/metrics`;
+  const metrics = await kubectl(["get", "--raw", path]);
+  assert.match(metrics, /^# TYPE asya_operator_applied_objects_total counter$/m);
+  const counts = metrics.matchAll(/^asya_operator_applied_objects_total\{.*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Of the largest process of the operator's container: the others start it and look at it. */
