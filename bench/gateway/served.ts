@@ -17,8 +17,8 @@ import {
 } from "./replicas.ts";
 
 const CLIENTS = 32;
-const SLICE_MS = 2_000;
-const ROUNDS = 3;
+const SLICE_MS = 1_000;
+const ROUNDS = 7;
 const STREAMS = 2_000;
 /** Opened or reported at once. */
 const BATCH = 50;

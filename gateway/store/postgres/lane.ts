@@ -1,5 +1,6 @@
 /** Many small operations, few round trips: what arrives while others are under way goes together. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoreUnavailable } from "../store.ts";
 
 /** Operations waiting; more are refused. */
@@ -28,7 +29,8 @@ export class Lane<J, R> {
   readonly #o: LaneOptions<J, R>;
   #waiting: Entry<J, R>[] = [];
   #running = new Set<Promise<void>>();
-  #scheduled = false;
+  /** Until it begins with what came in this turn of the event loop. */
+  #turn: Promise<void> | undefined;
 
   constructor(options: LaneOptions<J, R>) {
     this.#o = options;
@@ -41,22 +43,21 @@ export class Lane<J, R> {
     }
     const entry = { job, ...Promise.withResolvers<R>() };
     this.#waiting.push(entry);
-    if (!this.#scheduled && this.#running.size < this.#o.width) {
-      this.#scheduled = true;
-      queueMicrotask(() => {
-        this.#scheduled = false;
-        this.#start();
-      });
-    }
+    if (this.#running.size < this.#o.width) this.#turn ??= this.#startNextTurn();
     return entry.promise;
   }
 
   /** Resolves when nothing is under way or waiting. */
   async idle(): Promise<void> {
     while (this.#running.size > 0 || this.#waiting.length > 0) {
-      await Promise.all(this.#running);
-      await undefined; // what was just added is started
+      await Promise.all([this.#turn, ...this.#running]);
     }
+  }
+
+  async #startNextTurn(): Promise<void> {
+    await nextTurn();
+    this.#turn = undefined;
+    this.#start();
   }
 
   #start(): void {
