@@ -3,7 +3,7 @@
 ARG BASE=docker.io/denoland/deno:2.9.6
 
 FROM ${BASE} AS build
-ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000
+ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000,--max-semi-space-size=4
 WORKDIR /src
 COPY . .
 RUN deno run -A images/bundle.ts /app sidecar crew send \
@@ -20,7 +20,7 @@ LABEL org.opencontainers.image.title="asya-sidecar" \
 COPY --from=build /usr/bin/deno /usr/bin/deno
 COPY --from=build /tini /usr/bin/tini
 COPY --from=build /app /app
-ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000 \
+ENV DENO_V8_FLAGS=--wasm-tiering-budget=1000,--max-semi-space-size=4 \
   DENO_NO_UPDATE_CHECK=1 \
   DENO_NO_PROMPT=1 \
   NO_COLOR=1 \

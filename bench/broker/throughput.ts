@@ -75,6 +75,7 @@ export async function throughput(url: string): Promise<Row[]> {
     join(await cast.wasm(`wasm-${prefetch}`, env));
     join(await cast.beside(await cast.python("noop"), `python-${prefetch}`, env));
   }
+  const plain = await cast.python("noop");
   const old = await cast.python("noop", { protocol: 1 });
   const oldEnv = { ASYA_RABBITMQ_PREFETCH: "10" };
   join(await cast.beside(old, "old-python-10", oldEnv));
@@ -106,6 +107,12 @@ export async function throughput(url: string): Promise<Row[]> {
       );
     }
   }
+  const loops: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    loops.push(await plain.bareCalls(COUNTS[100]!, payloadOf(KB)));
+  }
+  rows.push(rate("bare socket loop over the Python handler, 1 KB, no broker", median(loops)));
+  rows.push(ratio("  of the bare relay, prefetch 100", median(loops) / rateOf(small, "relay-100")));
   const cpu = (name: string, of = small) => cpuOf(of, name);
   rows.push(ms("CPU a message, bare relay, 1 KB, prefetch 100", cpu("relay-100")));
   for (const name of HANDLERS) {
@@ -149,7 +156,7 @@ export async function sleeping(url: string): Promise<Row[]> {
   });
   const runtime = await cast.python("sleep");
   const one = await cast.beside(runtime, "one");
-  const payload = new TextEncoder().encode(JSON.stringify({ text: "x".repeat(800) }));
+  const payload = payloadOf(KB);
   const tens: number[] = [];
   const ones: number[] = [];
   const bares: number[] = [];
@@ -167,6 +174,11 @@ export async function sleeping(url: string): Promise<Row[]> {
     rate("handler that sleeps 10 ms, one by one, a bare socket loop", median(bares)),
     ratio("  queue to queue, of that", median(ones), 0.97),
   ];
+}
+
+/** A payload of about so many bytes. */
+function payloadOf(bytes: number): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ text: "x".repeat(bytes) }));
 }
 
 function rate(name: string, value: number): Row {
