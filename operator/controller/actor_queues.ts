@@ -7,7 +7,7 @@ import type { OperatorConfig } from "../config.ts";
 import type { QueueSeen } from "../status/observed.ts";
 import type { Admins } from "../transports/admins.ts";
 import { SecretMissing } from "../transports/options.ts";
-import { QueueWatch, seen, type WatchedQueue } from "./queue_watch.ts";
+import { type QueueLook, QueueWatch, seen, type WatchedQueue } from "./queue_watch.ts";
 
 /** What they are made with. */
 export interface ActorQueuesOptions {
@@ -69,21 +69,18 @@ export class ActorQueues {
       const queue = queueName ?? admin.queueName(name);
       this.#follow({ key, transport, queue });
       const known = this.#watch.state(key);
-      if (known !== undefined && known.state !== "missing") return known;
+      if (known?.state === "ready" || known?.state === "failed") return known;
       this.#checkAway(transport);
       if (this.owns(actor)) {
         await admin.ensure(name);
-        if (known !== undefined) this.#o.log.info("queue made again", { actor: key, queue });
-        this.#watch.set(key, { state: "ready" });
-      } else {
-        if (queueName !== undefined) await admin.adopt(name, queueName);
-        this.#watch.set(key, seen((await admin.look([queue])).get(queue)));
+        if (known?.state === "missing") this.#o.log.info("queue made again", { actor: key, queue });
+        return this.#know(key, { state: "ready" });
       }
-      return this.#said(key, queue, transport);
+      if (queueName !== undefined) await admin.adopt(name, queueName);
+      const state = this.#know(key, seen((await admin.look([queue])).get(queue)));
+      return state.state === "missing" ? notMade(queue, transport) : state;
     } catch (error) {
-      const failed = this.#failed(transport, error);
-      this.#watch.set(key, failed);
-      return failed;
+      return this.#know(key, this.#failed(transport, error));
     }
   }
 
@@ -101,14 +98,9 @@ export class ActorQueues {
     if (before !== undefined && !same) this.#watch.forget(queue.key);
   }
 
-  #said(key: string, queue: string, transport: string): QueueSeen {
-    const state = this.#watch.state(key)!;
-    if (state.state !== "missing") return state;
-    return {
-      state: "failed",
-      message: `there is no queue "${queue}" at transport "${transport}", and it is not the ` +
-        "operator's to make: create it, leave out spec.queueName, or set queues.autoCreate",
-    };
+  #know<S extends QueueLook>(key: string, state: S): S {
+    this.#watch.set(key, state);
+    return state;
   }
 
   /** Not every actor waits for a broker that is away. @throws TransportUnavailable */
@@ -129,4 +121,12 @@ export class ActorQueues {
   #isAway(transport: string): boolean {
     return Date.now() < (this.#away.get(transport)?.until ?? 0);
   }
+}
+
+function notMade(queue: string, transport: string): QueueSeen {
+  return {
+    state: "failed",
+    message: `there is no queue "${queue}" at transport "${transport}", and it is not the ` +
+      "operator's to make: create it, leave out spec.queueName, or set queues.autoCreate",
+  };
 }

@@ -15,8 +15,14 @@ export interface WatchedQueue {
   readonly queue: string;
 }
 
-/** What was found; `missing` is to be mended or told of. */
-export type QueueState = QueueSeen | { readonly state: "missing" };
+/** What a look finds; `missing` is to be mended or told of. */
+export type QueueLook = QueueSeen | { readonly state: "missing" };
+
+/**
+ * What is known. `found` is there after it was not, or was not to be seen: somebody else may have made
+ * it, so it is to be made sure of.
+ */
+export type QueueState = QueueLook | { readonly state: "found" };
 
 /** What the watch needs. */
 export interface QueueWatchOptions {
@@ -73,15 +79,17 @@ export class QueueWatch {
     for (const { key, queue } of queues) this.#take(key, seen(found.get(queue)));
   }
 
-  #take(key: string, now: QueueState): void {
+  #take(key: string, seen: QueueLook): void {
     const before = this.#states.get(key);
+    const isBack = seen.state === "ready" && before?.state !== "ready";
+    const now = isBack ? { state: "found" } as const : seen;
     this.#states.set(key, now);
     if (before === undefined || differs(before, now)) this.#o.changed(key);
   }
 }
 
 /** A count as status has it. */
-export function seen(depth: Depth | undefined): QueueState {
+export function seen(depth: Depth | undefined): QueueLook {
   if (depth === undefined) return { state: "missing" };
   const { ready, delayed = 0, inFlight } = depth;
   const queued = ready + delayed;

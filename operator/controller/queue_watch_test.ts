@@ -37,19 +37,23 @@ Deno.test("QueueWatch.look() tells of each change once, and of a broker that is 
     admin: () => Promise.resolve(admin as QueueAdmin),
     changed: (key) => told.push(key),
   });
-  await watch.look();
-  assert.deepEqual(told.splice(0), ["a", "b"]);
-  assert.deepEqual(watch.state("b"), { state: "missing" });
-  await watch.look();
-  assert.deepEqual(told.splice(0), []);
+  const look = async () => {
+    await watch.look();
+    return told.splice(0);
+  };
+  const states = () => ["a", "b"].map((key) => watch.state(key)?.state);
+  assert.deepEqual(await look(), ["a", "b"]);
+  assert.deepEqual(states(), ["found", "missing"], "nobody has made sure of either");
+  assert.deepEqual(await look(), []);
+  watch.set("a", { state: "ready" });
   found = new Map([["q-a", { ready: 1 }], ["q-b", { ready: 0 }]]);
-  await watch.look();
-  assert.deepEqual(told.splice(0), ["b"]);
+  assert.deepEqual(await look(), ["a", "b"]);
+  assert.deepEqual(watch.state("a"), { state: "ready", queued: 1 });
+  assert.equal(watch.state("b")?.state, "found", "somebody else has made it");
   away = true;
-  await watch.look();
-  assert.deepEqual(told.splice(0), ["a", "b"]);
-  assert.deepEqual(watch.state("a"), {
-    state: "failed",
-    message: 'transport "t": it is away',
-  });
+  assert.deepEqual(await look(), ["a", "b"]);
+  assert.deepEqual(watch.state("a"), { state: "failed", message: 'transport "t": it is away' });
+  away = false;
+  assert.deepEqual(await look(), ["a", "b"]);
+  assert.deepEqual(states(), ["found", "found"], "the broker may have lost what led to them");
 });
