@@ -18,9 +18,10 @@ export interface QueueAdmin {
   /**
    * Leads what is sent to an actor to a queue that is somebody else's, where sending goes by the
    * actor's name. A queue that is not there stays away.
+   * @returns whether it is there
    * @throws TransportUnavailable when the broker is away or refuses
    */
-  adopt(actor: string, queue: string): Promise<void>;
+  adopt(actor: string, queue: string): Promise<boolean>;
   /**
    * Counts the messages of queues, by their names; undefined: there is none of that name, or nothing
    * leads to it any more.

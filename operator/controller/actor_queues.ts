@@ -11,7 +11,7 @@ import { type QueueLook, QueueWatch, seen, type WatchedQueue } from "./queue_wat
 
 /** What they are made with. */
 export interface ActorQueuesOptions {
-  readonly admins: Admins;
+  readonly admins: Pick<Admins, "get">;
   readonly config: () => OperatorConfig;
   /** Of the operator's namespace: `name/key` to the value. */
   readonly secrets: () => ReadonlyMap<string, string>;
@@ -76,8 +76,10 @@ export class ActorQueues {
         if (known?.state === "missing") this.#o.log.info("queue made again", { actor: key, queue });
         return this.#know(key, { state: "ready" });
       }
-      if (queueName !== undefined) await admin.adopt(name, queueName);
-      const state = this.#know(key, seen((await admin.look([queue])).get(queue)));
+      // one that was made a moment after this has been looked for is not led to yet
+      const adopted = queueName === undefined || await admin.adopt(name, queueName);
+      const depth = adopted ? (await admin.look([queue])).get(queue) : undefined;
+      const state = this.#know(key, seen(depth));
       return state.state === "missing" ? notMade(queue, transport) : state;
     } catch (error) {
       return this.#know(key, this.#failed(transport, error));

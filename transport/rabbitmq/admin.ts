@@ -76,12 +76,13 @@ class RabbitmqAdmin implements QueueAdmin {
     );
   }
 
-  async adopt(actor: string, queue: string): Promise<void> {
+  async adopt(actor: string, queue: string): Promise<boolean> {
     const { exchange, prefix, log } = this.#o;
-    await this.#on(async (model) => {
-      if (!await queueExists(model, queue)) return;
+    return await this.#on(async (model) => {
+      if (!await queueExists(model, queue)) return false;
       await declareExchange(model, exchange, log);
       await bindExisting(model, { exchange, routingKey: routingKey(actor, prefix), queue }, log);
+      return true;
     });
   }
 

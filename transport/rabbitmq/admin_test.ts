@@ -94,11 +94,11 @@ for (const { name, url, missing } of BROKERS) {
 
   test("adopt() leads an actor's messages to a queue that is there, and makes none", async (url) => {
     await using s = await stage(url);
-    await s.admin.adopt("prep", s.queue);
+    assert.equal(await s.admin.adopt("prep", s.queue), false);
     assert.deepEqual([...await s.admin.look([s.queue])], [[s.queue, undefined]]);
     await s.channel.assertQueue(s.queue, { durable: true });
-    await s.admin.adopt("prep", s.queue);
-    await s.admin.adopt("prep", s.queue);
+    assert.equal(await s.admin.adopt("prep", s.queue), true);
+    assert.equal(await s.admin.adopt("prep", s.queue), true);
     s.channel.publish(s.exchange, s.key, Buffer.of(1), { persistent: true });
     await s.channel.waitForConfirms();
     assert.deepEqual([...await s.admin.look([s.queue])], [[s.queue, { ready: 1 }]]);

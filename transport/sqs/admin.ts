@@ -102,9 +102,10 @@ class SqsAdmin implements QueueAdmin {
     });
   }
 
-  async adopt(actor: string, queue: string): Promise<void> {
+  async adopt(actor: string, queue: string): Promise<boolean> {
     const name = this.queueName(actor);
-    if (name === queue || await this.#find(queue) === undefined) return;
+    if (await this.#find(queue) === undefined) return false;
+    if (name === queue) return true;
     const found = await this.#find(name);
     if (found !== undefined && await signpostAt(this.#service, found) === undefined) {
       const cause = new Error(`queue ${name} carries no tag ${SIGNPOST_TAG}`);
@@ -122,6 +123,7 @@ class SqsAdmin implements QueueAdmin {
       const Attributes = { Policy: signpostPolicy(QueueArn) };
       await sqs.setQueueAttributes({ QueueUrl: url, Attributes }, options);
     });
+    return true;
   }
 
   async look(queues: readonly string[]): Promise<ReadonlyMap<string, Depth | undefined>> {

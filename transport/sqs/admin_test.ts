@@ -108,8 +108,8 @@ test("adopt() leads what is sent to an actor to the other queue, and refuses it 
   await using existing = await other();
   const early = await existing.send("{}");
   assert.equal(early.ok, false); // nobody remembers that there was nothing
-  await admin.adopt("prep", existing.name);
-  await admin.adopt("prep", existing.name);
+  assert.equal(await admin.adopt("prep", existing.name), true);
+  assert.equal(await admin.adopt("prep", existing.name), true);
   assert.deepEqual(await existing.send("{}"), { ok: true });
   assert.equal(await existing.count(), 1);
   assert.equal(await existing.count(queue), 0);
@@ -122,10 +122,10 @@ test("adopt() leads what is sent to an actor to the other queue, and refuses it 
 });
 
 test("adopt() makes nothing for a queue that is not there, or is the actor's own", async ({ admin, queue }) => {
-  await admin.adopt("prep", "not-there");
+  assert.equal(await admin.adopt("prep", "not-there"), false);
   assert.equal((await admin.look([queue])).get(queue), undefined);
   await admin.ensure("prep");
-  await admin.adopt("prep", queue);
+  assert.equal(await admin.adopt("prep", queue), true);
 });
 
 test("adopt() refuses while the actor has a queue of its own that senders would find", async ({ admin, queue, other }) => {
