@@ -113,3 +113,19 @@ Deno.test("inline: no HTTP, and no long limits", async () => {
   const { outputs } = await use("fetch", ["http://example.com/"], { level, limits: short });
   assert.match(outputs[0]!, /^denied: .*no HTTP/);
 });
+
+Deno.test("worker: every call of many at once has its own partial results before its result", async () => {
+  const padding = " ".repeat(100_000); // JSON all the same, and too much for one hand-over
+  await withPlugin("report", async (plugin) => {
+    const calls = Array.from({ length: 120 }, async (_, n) => {
+      const partials: string[] = [];
+      const steps = n % 4;
+      const input = new TextEncoder().encode(`${steps}${n % 3 === 0 ? padding : ""}`);
+      const onPartial = (body: Uint8Array) => partials.push(new TextDecoder().decode(body));
+      const output = await plugin.call({ input, context: {}, onPartial });
+      assert.equal(Number(new TextDecoder().decode(output)), steps);
+      assert.deepEqual(partials, ["0", "1", "2"].slice(0, steps));
+    });
+    await Promise.all(calls);
+  }, { ...MODULE, workers: 2, stateBytes: 0 });
+});

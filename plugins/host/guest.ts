@@ -25,7 +25,7 @@ export type GuestCode =
 /** One call of a guest. */
 export interface GuestCall {
   /** The payload's JSON (envelope mode: the envelope's). */
-  readonly input: Uint8Array<ArrayBuffer>;
+  readonly input: Uint8Array;
   /** Settings of this call, found before those of the actor. */
   readonly context: Readonly<Record<string, string>>;
   readonly limitMs: number;

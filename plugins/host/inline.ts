@@ -4,6 +4,7 @@
  * limits are allowed; and it cannot wait, so it has no HTTP.
  */
 
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers";
 import {
   type Plugin,
@@ -28,6 +29,9 @@ const LONGEST_INLINE_START_MS = 1_000;
 /** Calls worth having at once: they share a watchdog, which costs as much as a small call. */
 const CONCURRENCY = 16;
 
+/** After so long everything else in the process has its turn, in milliseconds. */
+const TURN_MS = 2;
+
 /** A call that waits. */
 interface Waiting {
   readonly call: PluginCall;
@@ -43,6 +47,9 @@ export class InlinePlugin implements Plugin {
   readonly #waiting: Waiting[] = [];
   #closed = false;
   #working: Promise<void> | undefined;
+  /** Calls have run for so long in this turn of the event loop, which ends with `#turn`. */
+  #ranMs = 0;
+  #turn: Promise<void> | undefined;
 
   private constructor(private readonly options: Prepared) {
     const { limits } = options;
@@ -94,20 +101,27 @@ export class InlinePlugin implements Plugin {
     this.#runner.discard();
   }
 
-  /**
-   * Until nothing waits. At the end of each turn of the event loop, so that everything else in the
-   * process has its turn in between, and what one turn brings runs together.
-   */
+  /** Until nothing waits. What is called in one go runs together. */
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
-      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#ranMs >= TURN_MS) await this.#turn;
+      await new Promise<void>((resolve) => nextTick(resolve));
       const refused = this.#refused();
       const batch = this.#waiting.splice(0, CONCURRENCY).filter((one) =>
         this.#wanted(one, refused)
       );
+      this.#turn ??= this.#untilNextTurn();
+      const began = performance.now();
       for (let done = 0; done < batch.length;) done += await this.#run(batch.slice(done));
+      this.#ranMs += performance.now() - began;
     }
     this.#working = undefined;
+  }
+
+  async #untilNextTurn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#turn = undefined;
+    this.#ranMs = 0;
   }
 
   #refused(): PluginError | undefined {
@@ -126,7 +140,7 @@ export class InlinePlugin implements Plugin {
   async #run(batch: readonly Waiting[]): Promise<number> {
     const { limits: { timeoutMs }, state } = this.options;
     const calls = batch.map(({ call }) => ({
-      input: new Uint8Array(call.input),
+      input: call.input,
       context: call.context,
       limitMs: Math.min(timeoutMs, call.limitMs ?? timeoutMs),
       host: () => new InlineHost(state, call),

@@ -17,14 +17,8 @@ import { Breaker } from "./breaker.ts";
 import type { GuestCode } from "./guest.ts";
 import { newHostMemory } from "./host_memory.ts";
 import { HostSide } from "./host_side.ts";
-import {
-  type CallRequest,
-  type CallResult,
-  type PlainError,
-  toTransfer,
-  type WorkerAnswer,
-  type WorkerRequest,
-} from "./protocol.ts";
+import { WorkerLine } from "./line.ts";
+import type { CallRequest, PlainError, ResultsAnswer } from "./protocol.ts";
 import type { ActorState } from "./state.ts";
 
 /** Most calls in one hand-over. */
@@ -80,7 +74,7 @@ interface Pending {
 
 /** A worker and the calls that it has. */
 interface Slot {
-  readonly worker: Worker;
+  readonly line: WorkerLine;
   readonly host: HostSide;
   readonly running: Map<number, Pending>;
   ready: boolean;
@@ -190,7 +184,7 @@ export class Pool implements Plugin {
     clearTimeout(slot.watchdog);
     const closing = slot.host.close().finally(() => this.#closingHosts.delete(closing));
     this.#closingHosts.add(closing);
-    slot.worker.terminate();
+    slot.line.close();
     this.#slots.delete(slot);
   }
 
@@ -202,7 +196,20 @@ export class Pool implements Plugin {
     const { code, functionName, config, limits, script, graceMs = GRACE_MS } = this.#options;
     const worker = new Worker(script, { type: "module", deno: { permissions: "none" } });
     const shared = newHostMemory(Math.max(MAX_REPLY_BYTES, this.#options.state.maxBytes));
-    const slot: Slot = { worker, host: this.#hostSide(shared), running: new Map(), ready: false };
+    const line = new WorkerLine(worker, (answer) => {
+      if (answer.kind === "results") return this.#onResults(slot, answer);
+      if (answer.kind === "host") {
+        return slot.host.receive(answer, {
+          partial: (body) => slot.running.get(answer.call)?.call.onPartial?.(body),
+        });
+      }
+      if (answer.kind === "failed") return fail(answer.error);
+      clearTimeout(slot.watchdog);
+      slot.ready = true;
+      loaded.resolve();
+      this.#dispatch();
+    });
+    const slot: Slot = { line, host: this.#hostSide(shared), running: new Map(), ready: false };
     this.#slots.add(slot);
     const loaded = Promise.withResolvers<void>();
     const fail = (error: PlainError) => {
@@ -213,26 +220,12 @@ export class Pool implements Plugin {
       () => fail({ code: "timeout", message: "the worker did not start in time" }),
       limits.startMs + START_MS + graceMs,
     );
-    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
-      if (data.kind === "results") return this.#onResults(slot, data.results, data.idle);
-      if (data.kind === "host") {
-        return slot.host.receive(data, {
-          partial: (body) => slot.running.get(data.call)?.call.onPartial?.(body),
-        });
-      }
-      if (data.kind === "failed") return fail(data.error);
-      clearTimeout(slot.watchdog);
-      slot.ready = true;
-      loaded.resolve();
-      this.#dispatch();
-    };
     worker.onerror = (event) => {
       event.preventDefault();
       if (!slot.ready) return fail({ code: "trap", message: `the worker died: ${event.message}` });
       this.#onLost(slot, "trap", `the worker died: ${event.message}`);
     };
-    const load: WorkerRequest = { kind: "load", code, functionName, config, limits, shared };
-    worker.postMessage(load);
+    line.load({ kind: "load", code, functionName, config, limits, shared });
     return loaded.promise;
   }
 
@@ -267,14 +260,14 @@ export class Pool implements Plugin {
 
   #handOver(slot: Slot, batch: readonly Pending[]): void {
     const calls: CallRequest[] = batch.map((pending) => {
-      const { call: { input, context }, limitMs } = pending;
+      const { call: { context }, limitMs } = pending;
       const id = this.#nextId++;
       slot.running.set(id, pending);
       pending.stop = () => slot.host.end(id);
-      return { id, input: new Uint8Array(input), context, limitMs };
+      return { id, context, limitMs };
     });
     this.#watch(slot);
-    slot.worker.postMessage({ kind: "calls", calls }, toTransfer(calls.map(({ input }) => input)));
+    slot.line.handOver({ kind: "calls", calls, bodies: batch.map(({ call }) => call.input) });
   }
 
   /** Between two signs of life are at most a fresh instance and the calls of one hand-over. */
@@ -286,20 +279,20 @@ export class Pool implements Plugin {
     slot.watchdog = setTimeout(() => this.#onHung(slot), limitMs);
   }
 
-  #onResults(slot: Slot, results: readonly CallResult[], idle: boolean): void {
-    for (const { id, result, log, metrics, ms } of results) {
+  #onResults(slot: Slot, { results, bodies, idle }: ResultsAnswer): void {
+    for (const [n, { id, error, log, metrics, ms }] of results.entries()) {
       slot.host.end(id);
       this.#meanMs += (ms - this.#meanMs) * SMOOTHING;
       for (const { level, message } of log) this.#options.log?.(level, message);
       const pending = slot.running.get(id);
       slot.running.delete(id);
       for (const metric of metrics) pending?.call.onMetric?.(metric);
-      if (result instanceof Uint8Array) {
+      if (error === undefined) {
         this.#breaker.passed();
-        pending?.resolve(result);
+        pending?.resolve(bodies[n]!);
       } else {
-        this.#breaker.failed(result);
-        pending?.reject(this.#error(result.code, result.message, result));
+        this.#breaker.failed(error);
+        pending?.reject(this.#error(error.code, error.message, error));
       }
     }
     if (!idle) return this.#watch(slot);

@@ -5,7 +5,7 @@ import { compileKernel } from "./kernel/kernel.ts";
 import { Pool } from "./pool.ts";
 import { ActorState } from "./state.ts";
 import { assemble } from "./testdata/assemble.ts";
-import { ask, LIMITS, OPTIONS, withPlugin } from "./testdata/with_plugin.ts";
+import { ask, LIMITS, OPTIONS, PATIENT, withPlugin } from "./testdata/with_plugin.ts";
 
 /** A pool whose workers do what their input says: `hang`, `die`, or answer with it. */
 async function withWilfulWorkers(workers: number, use: (pool: Pool) => Promise<void>) {
@@ -64,6 +64,12 @@ Deno.test("Pool replaces a worker that hangs, and gives up after the third", () 
     assert.match(pool.trouble!, /3 workers hang/);
     await assert.rejects(ask(pool, "more"), { code: "closed", message: /3 workers hang/ });
   }));
+
+Deno.test("Plugin.call() carries what is too large for a hand-over through shared memory", () =>
+  withPlugin("echo", async (plugin) => {
+    const texts = [700_000, 10, 1_000_000, 400_000, 400_000].map((length) => "x".repeat(length));
+    assert.deepEqual(await Promise.all(texts.map((text) => ask(plugin, text))), texts);
+  }, { limits: { ...PATIENT, kernelBytes: 4_000_000, outputBytes: 2_000_000 } }));
 
 Deno.test("Plugin.call() rejects at once when its signal aborts, waiting or running", () =>
   withPlugin("any", async (plugin) => {

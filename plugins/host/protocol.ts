@@ -4,19 +4,21 @@ import { PluginError, type PluginErrorCode, type PluginMetric } from "../plugin.
 import type { HostMessage } from "./blocking_host.ts";
 import type { GuestOptions } from "./guest.ts";
 import type { LogLine } from "./guest_log.ts";
+import type { LineMemory } from "./line.ts";
 
 /** First message to a worker. */
 export interface LoadRequest extends GuestOptions {
   readonly kind: "load";
   /** Through which the host answers what the guest asks of it. */
   readonly shared: SharedArrayBuffer;
+  /** Through which calls and their results go. */
+  readonly line: LineMemory;
 }
 
 /** One call, as it is handed over. */
 export interface CallRequest {
   /** Unique in its pool. */
   readonly id: number;
-  readonly input: Uint8Array<ArrayBuffer>;
   readonly context: Readonly<Record<string, string>>;
   readonly limitMs: number;
 }
@@ -25,6 +27,8 @@ export interface CallRequest {
 export interface CallsRequest {
   readonly kind: "calls";
   readonly calls: readonly CallRequest[];
+  /** Their inputs. */
+  readonly bodies: readonly Uint8Array[];
 }
 
 /** To a worker. */
@@ -49,21 +53,32 @@ export interface PlainError {
 /** How one call ended. */
 export interface CallResult {
   readonly id: number;
-  readonly result: Uint8Array<ArrayBuffer> | PlainError;
+  /** Absent: it has an output. */
+  readonly error?: PlainError;
   readonly log: readonly LogLine[];
   readonly metrics: readonly PluginMetric[];
   /** How long it ran, in milliseconds. */
   readonly ms: number;
 }
 
+/** Some calls ended, in the order of their hand-over. */
+export interface ResultsAnswer {
+  readonly kind: "results";
+  readonly results: readonly CallResult[];
+  /** Their outputs; empty for those that failed. */
+  readonly bodies: readonly Uint8Array<ArrayBuffer>[];
+  /** The worker has no more of them. */
+  readonly idle: boolean;
+}
+
 /**
- * From a worker: it is loaded; it could not load; some calls ended (and maybe all of them); the
- * guest asks for something.
+ * From a worker: it is loaded; it could not load; calls ended; the guest asks for
+ * something.
  */
 export type WorkerAnswer =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly error: PlainError }
-  | { readonly kind: "results"; readonly results: readonly CallResult[]; readonly idle: boolean }
+  | ResultsAnswer
   | HostMessage;
 
 /** For the way between threads, where classes are lost. */

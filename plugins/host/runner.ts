@@ -17,7 +17,7 @@ export interface CallHost extends HostCalls {
 
 /** One call. */
 export interface RunnerCall {
-  readonly input: Uint8Array<ArrayBuffer>;
+  readonly input: Uint8Array;
   readonly context: Readonly<Record<string, string>>;
   readonly limitMs: number;
   /** Called when it begins. */

@@ -4,13 +4,12 @@
 /// <reference lib="deno.worker" />
 
 import { BlockingHost } from "./blocking_host.ts";
+import { HostLine } from "./line.ts";
 import {
-  type CallRequest,
   type CallResult,
+  type CallsRequest,
   type LoadRequest,
   plainError,
-  toTransfer,
-  type WorkerAnswer,
   type WorkerRequest,
 } from "./protocol.ts";
 import { type Ran, Runner } from "./runner.ts";
@@ -18,52 +17,60 @@ import { type Ran, Runner } from "./runner.ts";
 interface Loaded {
   readonly runner: Runner;
   readonly host: BlockingHost;
+  readonly line: HostLine;
 }
 
 let loaded: Loaded | undefined;
 
-function post(answer: WorkerAnswer, transfer: Transferable[] = []): void {
-  self.postMessage(answer, transfer);
-}
-
-function postResults(results: CallResult[], idle: boolean): void {
-  const outputs = results.map(({ result }) => result).filter((it) => it instanceof Uint8Array);
-  post({ kind: "results", results, idle }, toTransfer(outputs));
-}
-
-async function load(request: LoadRequest): Promise<void> {
+/** `undefined`: it cannot be used. */
+async function load(request: LoadRequest): Promise<Loaded | undefined> {
   const runner = new Runner(request);
-  loaded = { runner, host: new BlockingHost(request.shared, post) };
+  const line = new HostLine(request.line, (answer, list) => self.postMessage(answer, list));
+  const host = new BlockingHost(
+    request.shared,
+    (message, transfer) => line.post(message, transfer),
+  );
   try {
     await runner.prepare();
-    post({ kind: "ready" });
   } catch (error) {
-    post({ kind: "failed", error: plainError(error) });
+    line.post({ kind: "failed", error: plainError(error) });
+    return undefined;
   }
+  line.post({ kind: "ready" });
+  return { runner, host, line };
 }
 
-async function runCalls(requests: readonly CallRequest[]): Promise<void> {
-  const { runner, host } = loaded!;
-  const calls = requests.map(({ id, ...call }) => ({
+async function runCalls({ runner, host, line }: Loaded, request: CallsRequest): Promise<void> {
+  const calls = request.calls.map(({ id, ...call }, n) => ({
     ...call,
+    input: request.bodies[n]!,
     host: () => {
       host.begin(id);
       return host;
     },
   }));
   for (let done = 0; done < calls.length;) {
-    const results = (await runner.run(calls.slice(done)))
-      .map((ran, n) => resultOf(requests[done + n]!, ran));
-    done += results.length;
-    postResults(results, done === calls.length);
+    const ended = await runner.run(calls.slice(done));
+    const results = ended.map((ran, n) => resultOf(request.calls[done + n]!.id, ran));
+    const bodies = ended.map(({ result }) => result instanceof Uint8Array ? result : NO_BODY);
+    done += ended.length;
+    line.answer({ kind: "results", results, bodies, idle: done === calls.length });
   }
 }
 
-function resultOf({ id }: CallRequest, { result, ...rest }: Ran): CallResult {
-  return { id, result: result instanceof Uint8Array ? result : plainError(result), ...rest };
+const NO_BODY = new Uint8Array();
+
+function resultOf(id: number, { result, ...rest }: Ran): CallResult {
+  return { id, ...rest, ...result instanceof Uint8Array ? {} : { error: plainError(result) } };
 }
 
-self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
-  if (data.kind === "load") void load(data);
-  else void runCalls(data.calls);
-};
+async function serve(request: WorkerRequest): Promise<void> {
+  if (request.kind === "load") loaded = await load(request);
+  else await runCalls(loaded!, request);
+  if (loaded === undefined) return;
+  for (let next = loaded.line.next(); next !== undefined; next = loaded.line.next()) {
+    await runCalls(loaded, next);
+  }
+}
+
+self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => void serve(data);

@@ -3,19 +3,24 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
-import type { WorkerRequest } from "../protocol.ts";
+import { HostLine } from "../line.ts";
+import type { CallsRequest, WorkerRequest } from "../protocol.ts";
 
-self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
-  if (data.kind === "load") return self.postMessage({ kind: "ready" });
-  const wish = new TextDecoder().decode(data.calls[0]!.input);
+let line: HostLine;
+
+function run({ calls, bodies }: CallsRequest): void {
+  const wish = new TextDecoder().decode(bodies[0]);
   if (wish === "hang") return;
   if (wish === "die") throw new Error("out of order");
-  const results = data.calls.map(({ id, input }) => ({
-    id,
-    result: input,
-    log: [],
-    metrics: [],
-    ms: 0.1,
-  }));
-  self.postMessage({ kind: "results", results, idle: true });
+  const results = calls.map(({ id }) => ({ id, log: [], metrics: [], ms: 0.1 }));
+  const outputs = bodies.map((body) => new Uint8Array(body));
+  line.answer({ kind: "results", results, bodies: outputs, idle: true });
+}
+
+self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
+  if (data.kind === "load") {
+    line = new HostLine(data.line, (answer, list) => self.postMessage(answer, list));
+    line.post({ kind: "ready" });
+  } else run(data);
+  for (let next = line.next(); next !== undefined; next = line.next()) run(next);
 };
