@@ -102,8 +102,17 @@ export async function bundlePrograms(folder: string, programs: readonly string[]
     return entry;
   });
   const runsPlugins = programs.some((program) => program === "sidecar" || program === "crew");
+  await bundleScripts(folder, [...entries, ...runsPlugins ? Object.values(WORKERS) : []]);
+}
+
+/**
+ * Bundles scripts of this repository, by their paths from its root, into a new folder.
+ *
+ * @throws as {@linkcode bundlePrograms}
+ */
+export async function bundleScripts(folder: string, entries: readonly string[]): Promise<void> {
   await Deno.mkdir(folder);
-  await bundle(folder, [...entries, ...runsPlugins ? Object.values(WORKERS) : []]);
+  await bundle(folder, entries);
   for (const path of await scripts(folder)) {
     const script = await Deno.readTextFile(path);
     const mended = mendBundle(relative(folder, path), script);

@@ -1,7 +1,8 @@
 /** Who takes part: bare relays, and sidecars around handlers that do nothing. */
 
 import { buildAssemblyScript } from "@asya/plugins";
-import { Process } from "./process.ts";
+import type { Process } from "./process.ts";
+import { type Program, startProgram } from "./programs.ts";
 import { PythonRuntime } from "./python.ts";
 import { type Contestant, NEXT } from "./race.ts";
 import { EXCHANGE, type Scene } from "./scene.ts";
@@ -22,12 +23,12 @@ export class Cast implements AsyncDisposable {
   /** A bare relay between two actors' queues. */
   async relay(name: string, prefetch: number, to: string = NEXT): Promise<Contestant> {
     await this.scene.declare(name, to);
-    return { name, process: this.#stack.use(relayProcess(this.scene, name, to, prefetch)) };
+    return { name, process: this.#stack.use(await relayProcess(this.scene, name, to, prefetch)) };
   }
 
   /** A sidecar around a function in its own process. */
   inProcess(name: string, env: Record<string, string> = {}): Promise<Contestant> {
-    return this.#sidecar("bench/broker/function_sidecar.ts", name, env);
+    return this.#sidecar("bench/broker/function_sidecar", name, env);
   }
 
   /** A sidecar with a plugin. */
@@ -44,7 +45,7 @@ export class Cast implements AsyncDisposable {
 
   /** A sidecar with the plugin that its environment names. */
   plugin(name: string, env: Record<string, string>): Promise<Contestant> {
-    return this.#sidecar("sidecar/main.ts", name, env);
+    return this.#sidecar("sidecar/main", name, env);
   }
 
   /** A Python runtime. */
@@ -58,7 +59,7 @@ export class Cast implements AsyncDisposable {
     name: string,
     env: Record<string, string> = {},
   ): Promise<Contestant> {
-    return this.#sidecar("sidecar/main.ts", name, { ...env, ASYA_SOCKET_DIR: dir });
+    return this.#sidecar("sidecar/main", name, { ...env, ASYA_SOCKET_DIR: dir });
   }
 
   /** Ends with the others. */
@@ -66,9 +67,13 @@ export class Cast implements AsyncDisposable {
     return this.#stack.use(one);
   }
 
-  async #sidecar(main: string, name: string, env: Record<string, string>): Promise<Contestant> {
+  async #sidecar(
+    program: Program,
+    name: string,
+    env: Record<string, string>,
+  ): Promise<Contestant> {
     await this.scene.declare(name, NEXT);
-    return { name, process: this.#stack.use(sidecarProcess(this.scene, main, name, env)) };
+    return { name, process: this.#stack.use(await sidecarProcess(this.scene, program, name, env)) };
   }
 
   /** Ends all processes. */
@@ -78,17 +83,22 @@ export class Cast implements AsyncDisposable {
 }
 
 /** Starts a bare relay. */
-export function relayProcess(scene: Scene, from: string, to: string, prefetch: number): Process {
+export function relayProcess(
+  scene: Scene,
+  from: string,
+  to: string,
+  prefetch: number,
+): Promise<Process> {
   const args = [scene.url, scene.queue(from), EXCHANGE, scene.key(to), `${prefetch}`];
-  return Process.module("bench/broker/relay.ts", { args });
+  return startProgram("bench/broker/relay", { args });
 }
 
 /** Starts a sidecar. */
 export function sidecarProcess(
   scene: Scene,
-  main: string,
+  program: Program,
   name: string,
   env: Record<string, string> = {},
-): Process {
-  return Process.module(main, { env: { ...scene.env, ASYA_ACTOR_NAME: name, ...env } });
+): Promise<Process> {
+  return startProgram(program, { env: { ...scene.env, ASYA_ACTOR_NAME: name, ...env } });
 }

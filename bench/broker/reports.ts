@@ -4,9 +4,11 @@
  */
 
 import { startPostgres } from "../../tools/services/postgres.ts";
+import { V8_FLAGS } from "../gateway/replicas.ts";
 import type { Row } from "../row.ts";
 import { Cast, sidecarProcess } from "./cast.ts";
 import { Process } from "./process.ts";
+import type { Program } from "./programs.ts";
 import { median, NEXT, ROUNDS } from "./race.ts";
 import { type Envelope, envelope, envelopes, Scene } from "./scene.ts";
 
@@ -115,7 +117,7 @@ async function reportsPerEnvelope(url: string): Promise<number> {
   );
   try {
     const env = { ASYA_GATEWAY_URL: `http://127.0.0.1:${server.addr.port}` };
-    await using _ = sidecarProcess(scene, "bench/broker/function_sidecar.ts", WORK, env);
+    await using _ = await sidecarProcess(scene, "bench/broker/function_sidecar", WORK, env);
     await scene.publishAll(WORK, 1, envelopes("first", [WORK], BYTES));
     await scene.untilDepth(END, (depth) => depth === 1); // it is up, so that nothing waits long
     await scene.publishAll(WORK, COUNTED - 1, envelopes("counted", [WORK], BYTES));
@@ -143,6 +145,7 @@ async function startGateway(
   cast.use(Process.module("gateway/main.ts", {
     env: {
       ...scene.env,
+      DENO_V8_FLAGS: V8_FLAGS,
       ASYA_GATEWAY_HOST: "127.0.0.1",
       ASYA_GATEWAY_PORT: `${port}`,
       ASYA_DATABASE_URL: databaseUrl,
@@ -163,12 +166,11 @@ async function pipeline(scene: Scene, cast: Cast, gateway?: GatewayProcess): Pro
   await scene.declare(WORK, END);
   const { dir } = await cast.python("noop");
   const told: Record<string, string> = gateway ? { ASYA_GATEWAY_URL: gateway.url } : {};
-  const start = (main: string, env: Record<string, string>) =>
-    cast.use(Process.module(main, { env: { ...scene.env, ...told, ...env } }));
-  const work = start("sidecar/main.ts", { ASYA_ACTOR_NAME: WORK, ASYA_SOCKET_DIR: dir });
+  const start = async (program: Program, name: string, env: Record<string, string>) =>
+    cast.use(await sidecarProcess(scene, program, name, { ...told, ...env }));
+  const work = await start("sidecar/main", WORK, { ASYA_SOCKET_DIR: dir });
   const port = freePort();
-  start("bench/broker/function_sidecar.ts", {
-    ASYA_ACTOR_NAME: END,
+  await start("bench/broker/function_sidecar", END, {
     ASYA_IS_END_ACTOR: "true",
     ASYA_CONCURRENCY: "8",
     ASYA_METRICS_ADDR: `127.0.0.1:${port}`,

@@ -11,8 +11,6 @@ import { openTransport, queueName, routingKey, TRANSPORT_SETTINGS } from "@asya/
 
 /** What the system's processes and the bare ones publish to. */
 export const EXCHANGE = "asya-bench";
-/** As in the sidecar's image. */
-const V8_FLAGS = "--wasm-tiering-budget=1000,--max-semi-space-size=4";
 const LOOK_MS = 10;
 /** Nothing that is waited for here takes so long. */
 const PATIENCE_MS = 60_000;
@@ -61,7 +59,6 @@ export class Scene implements AsyncDisposable {
       ASYA_QUEUE_PREFIX: this.prefix,
       ASYA_METRICS_ADDR: "127.0.0.1:0",
       ASYA_LOG_LEVEL: "warn",
-      DENO_V8_FLAGS: V8_FLAGS,
     };
   }
 

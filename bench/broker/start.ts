@@ -16,12 +16,12 @@ export async function start(url: string): Promise<Row[]> {
   const ours = { name: "ours", actors: ["ours", "end"] };
   await scene.declare("bare", "ours", "end");
   const probe = await Probe.open(scene, [ours]);
-  const measure = async (line: typeof ours, process: () => Process) => {
+  const measure = async (line: typeof ours, process: () => Promise<Process>) => {
     const arrived = probe.send(line);
     arrived.catch(() => undefined); // awaited below
     await scene.untilDepth(line.actors[0]!, (depth) => depth === 1);
     const began = performance.now();
-    await using _ = process();
+    await using _ = await process();
     await arrived;
     return performance.now() - began;
   };
@@ -31,9 +31,9 @@ export async function start(url: string): Promise<Row[]> {
     const relay = await measure(bare, () => relayProcess(scene, "bare", "end", 10));
     const sidecar = await measure(
       ours,
-      () => sidecarProcess(scene, "sidecar/main.ts", "ours", { ASYA_SOCKET_DIR: dir }),
+      () => sidecarProcess(scene, "sidecar/main", "ours", { ASYA_SOCKET_DIR: dir }),
     );
-    if (round === 0) continue; // fills Deno's caches
+    if (round === 0) continue; // fills the system's caches
     relays.push(relay);
     sidecars.push(sidecar);
   }

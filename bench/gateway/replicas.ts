@@ -9,7 +9,7 @@ const ACTOR = "prep";
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 25;
 /** As in the gateway's image. */
-const V8_FLAGS = "--max-semi-space-size=8";
+export const V8_FLAGS = "--max-semi-space-size=8";
 const TOOLS = `tools:
   - { name: echo, description: Echo, parameters: { text: { type: string } }, route: [${ACTOR}] }
 `;
