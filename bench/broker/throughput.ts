@@ -161,9 +161,9 @@ export async function sleeping(url: string): Promise<Row[]> {
   const ones: number[] = [];
   const bares: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
-    const at10 = await slice(scene, ten, { count: 1_000, bytes: KB });
-    const at1 = await slice(scene, one, { count: 100, bytes: KB });
-    const bare = await runtime.bareCalls(100, payload);
+    const at10 = await slice(scene, ten, { count: 2_000, bytes: KB });
+    const at1 = await slice(scene, one, { count: 200, bytes: KB });
+    const bare = await runtime.bareCalls(200, payload);
     if (round === 0) continue;
     tens.push(at10.rate);
     ones.push(at1.rate / bare);

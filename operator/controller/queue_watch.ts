@@ -79,10 +79,10 @@ export class QueueWatch {
     for (const { key, queue } of queues) this.#take(key, seen(found.get(queue)));
   }
 
-  #take(key: string, seen: QueueLook): void {
+  #take(key: string, look: QueueLook): void {
     const before = this.#states.get(key);
-    const isBack = seen.state === "ready" && before?.state !== "ready";
-    const now = isBack ? { state: "found" } as const : seen;
+    const isBack = look.state === "ready" && before?.state !== "ready";
+    const now = isBack ? { state: "found" } as const : look;
     this.#states.set(key, now);
     if (before === undefined || differs(before, now)) this.#o.changed(key);
   }

@@ -925,10 +925,11 @@ class Version2Call(Call):
         return data
 
     def _end(self) -> bytes:
-        head: dict[str, Any] = {"frames": self._frames}
         if self.metrics:
-            head["metrics"] = self.metrics
-        return pack(END, self.number, to_json(head))
+            head = to_json({"frames": self._frames, "metrics": self.metrics})
+        else:
+            head = b'{"frames":%d}' % self._frames
+        return pack(END, self.number, head)
 
     def _envelope_frame(self, frame: Any, place: str) -> bytes:
         if not isinstance(frame, dict) or "payload" not in frame:
