@@ -22,6 +22,12 @@ import { Slots } from "./slots.ts";
 import { messageOf, tooLarge } from "./stream.ts";
 import { nextCall } from "./wire.ts";
 
+/**
+ * How often CANCEL is said again, in milliseconds. It may overtake its CALL, which comes by another
+ * connection, and a runtime ignores it then.
+ */
+const CANCEL_AGAIN_MS = 250;
+
 /** Calls a version 2 runtime. */
 export class Version2 implements Session {
   readonly version = 2;
@@ -127,41 +133,51 @@ export class Version2 implements Session {
     const limit = this.#alarm.set(call.limitMs, () => exchange.stop("limit"));
     void connection.call(exchange, head, call.envelope.payload);
     let outcome: Outcome | undefined;
-    let ended = true;
+    let unheeded: string | undefined;
     try {
       outcome = await exchange.outcome;
       if (typeof outcome === "object") return outcome;
       if (outcome === "cancel") {
-        ended = await this.#cancel(exchange, call.signal);
+        // Half the grace, so that no call begins here any more when the runtime's watchdog, after
+        // all of it, ends the process.
+        const halfMs = this.options.cancelGraceMs / 2;
+        const reason = String(call.signal.reason);
+        if (!await this.#stop(exchange, reason, halfMs)) unheeded = reason;
         throw cancelled(call.signal);
       }
-      ended = false;
-      this.#control?.cancel(exchange.call, "timeout");
+      unheeded = "timeout";
       throw new HandlerTimeout(`the handler took longer than ${call.limitMs} ms`, false);
     } finally {
       this.#alarm.clear(limit);
       call.signal.removeEventListener("abort", onAbort);
-      if (ended) this.#release(connection);
-      else void this.#outlast(connection, exchange, limitAt);
+      if (unheeded === undefined) this.#release(connection);
+      else void this.#outlast(connection, exchange, unheeded, limitAt);
     }
   }
 
-  /**
-   * Stops a call that nobody wants; whether it ended. Half the grace, so that no call begins here
-   * any more when the runtime's watchdog, after all of it, ends the process.
-   */
-  #cancel(exchange: Exchange, signal: AbortSignal): Promise<boolean> {
-    this.#control?.cancel(exchange.call, String(signal.reason));
-    return settles(exchange.ended, this.options.cancelGraceMs / 2);
+  /** Tells the runtime to stop a call, for as long as `ms`; whether the call ended. */
+  async #stop(exchange: Exchange, reason: string, ms: number): Promise<boolean> {
+    const until = performance.now() + ms;
+    for (;;) {
+      this.#control?.cancel(exchange.call, reason);
+      const leftMs = until - performance.now();
+      if (await settles(exchange.ended, Math.min(CANCEL_AGAIN_MS, leftMs))) return true;
+      if (leftMs <= CANCEL_AGAIN_MS) return false;
+    }
   }
 
-  /** Waits for a call that was told to stop to end: by itself, or with its process. */
-  async #outlast(connection: Connection, exchange: Exchange, limitAt: number): Promise<void> {
+  /** Waits for a call that has to stop to end: by itself, or with its process. */
+  async #outlast(
+    connection: Connection,
+    exchange: Exchange,
+    reason: string,
+    limitAt: number,
+  ): Promise<void> {
     const { cancelGraceMs } = this.options;
     this.#stopping++;
     // A runtime that takes no CANCEL knows only of the limit.
     const deafMs = this.#control === undefined ? Math.max(0, limitAt - performance.now()) : 0;
-    let ended = await settles(exchange.ended, deafMs + cancelGraceMs);
+    let ended = await this.#stop(exchange, reason, deafMs + cancelGraceMs);
     if (!ended) {
       // The runtime's own watchdog lets the calls beside it run to their limits and grace, then
       // exits; twice the grace, so that it is not overtaken.
