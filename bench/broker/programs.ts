@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { bundleScripts, WORKERS } from "../../images/bundle.ts";
+import { v8Flags } from "../image_flags.ts";
 import { Process } from "./process.ts";
 
 /** What is run on the broker, by its path without its ending. */
@@ -12,8 +13,6 @@ const PROGRAMS: readonly Program[] = [
   "bench/broker/function_sidecar",
   "bench/broker/relay",
 ];
-/** As in the sidecar's image. */
-const V8_FLAGS = "--wasm-tiering-budget=1000,--max-semi-space-size=4";
 const RUN = ["run", "-A", "--no-config", "--no-lock", "--unstable-worker-options"];
 const WARM = new URL("../../images/warm.ts", import.meta.url).pathname;
 
@@ -46,5 +45,5 @@ async function make(): Promise<string> {
 }
 
 function environment(folder: string): Record<string, string> {
-  return { DENO_DIR: join(folder, "cache"), DENO_V8_FLAGS: V8_FLAGS };
+  return { DENO_DIR: join(folder, "cache"), DENO_V8_FLAGS: v8Flags("sidecar") };
 }

@@ -4,7 +4,7 @@
  */
 
 import { startPostgres } from "../../tools/services/postgres.ts";
-import { V8_FLAGS } from "../gateway/replicas.ts";
+import { v8Flags } from "../image_flags.ts";
 import type { Row } from "../row.ts";
 import { Cast, sidecarProcess } from "./cast.ts";
 import { Process } from "./process.ts";
@@ -145,7 +145,7 @@ async function startGateway(
   cast.use(Process.module("gateway/main.ts", {
     env: {
       ...scene.env,
-      DENO_V8_FLAGS: V8_FLAGS,
+      DENO_V8_FLAGS: v8Flags("gateway"),
       ASYA_GATEWAY_HOST: "127.0.0.1",
       ASYA_GATEWAY_PORT: `${port}`,
       ASYA_DATABASE_URL: databaseUrl,

@@ -3,13 +3,12 @@
 import { startPostgres } from "../../tools/services/postgres.ts";
 import { Process } from "../broker/process.ts";
 import { broker, Scene } from "../broker/scene.ts";
+import { v8Flags } from "../image_flags.ts";
 import { Client, type Connection } from "./client.ts";
 
 const ACTOR = "prep";
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 25;
-/** As in the gateway's image. */
-export const V8_FLAGS = "--max-semi-space-size=8";
 const TOOLS = `tools:
   - { name: echo, description: Echo, parameters: { text: { type: string } }, route: [${ACTOR}] }
 `;
@@ -45,7 +44,7 @@ export async function startReplicas(): Promise<Replicas> {
     const process = stack.use(Process.module("gateway/main.ts", {
       env: {
         ...scene.env,
-        DENO_V8_FLAGS: V8_FLAGS,
+        DENO_V8_FLAGS: v8Flags("gateway"),
         ASYA_GATEWAY_HOST: "127.0.0.1",
         ASYA_GATEWAY_PORT: `${port}`,
         ASYA_DATABASE_URL: database.url,

@@ -42,12 +42,10 @@ export class Mailbox<Message extends Parcel> {
   put({ bodies, ...rest }: Message): boolean {
     if (Atomics.load(this.#control, STATE) !== EMPTY) return false;
     const lengths = bodies.map(({ length }) => length);
-    let end = lengths.reduce((sum, length) => sum + length, 0);
-    if (end > CAPACITY) return false;
     const head = encoder.encode(JSON.stringify({ ...rest, lengths }));
-    if (end + head.length > CAPACITY) return false;
+    if (lengths.reduce((sum, length) => sum + length, head.length) > CAPACITY) return false;
     this.#data.set(head);
-    end = head.length;
+    let end = head.length;
     for (const body of bodies) {
       this.#data.set(body, end);
       end += body.length;

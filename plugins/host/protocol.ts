@@ -72,8 +72,7 @@ export interface ResultsAnswer {
 }
 
 /**
- * From a worker: it is loaded; it could not load; calls ended; the guest asks for
- * something.
+ * From a worker: it is loaded; it could not load; calls ended; the guest asks for something.
  */
 export type WorkerAnswer =
   | { readonly kind: "ready" }

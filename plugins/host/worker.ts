@@ -20,6 +20,8 @@ interface Loaded {
   readonly line: HostLine;
 }
 
+const NO_BODY = new Uint8Array();
+
 let loaded: Loaded | undefined;
 
 /** `undefined`: it cannot be used. */
@@ -57,8 +59,6 @@ async function runCalls({ runner, host, line }: Loaded, request: CallsRequest): 
     line.answer({ kind: "results", results, bodies, idle: done === calls.length });
   }
 }
-
-const NO_BODY = new Uint8Array();
 
 function resultOf(id: number, { result, ...rest }: Ran): CallResult {
   return { id, ...rest, ...result instanceof Uint8Array ? {} : { error: plainError(result) } };
