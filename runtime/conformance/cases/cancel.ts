@@ -7,6 +7,7 @@ import { packFrame, textOf, TYPE } from "../wire.ts";
 import { pause } from "../wait.ts";
 
 const EXIT_STUCK = 75;
+const CANCEL_AGAIN_MS = 50;
 
 function cancels(name: string, setup: Case["setup"], run: Case["run"], alone = false): Case {
   return { capability: "cancel", name, setup, alone, run };
@@ -22,10 +23,17 @@ function stuck(concurrency: string): Case["setup"] {
   };
 }
 
-/** Sends CANCEL; an unknown number is ignored, so the call has to have begun. */
-async function cancel(control: Caller, call: number): Promise<void> {
-  await pause(100);
-  await control.peer.write(packFrame(TYPE.CANCEL, call, { reason: "nobody waits" }));
+/** CANCEL as the sidecar says it: until the call has ended, as it may overtake its CALL. */
+async function cancel<T>(control: Caller, call: number, ended: Promise<T>): Promise<T> {
+  let over = false;
+  const say = async () => {
+    while (!over) {
+      await control.peer.write(packFrame(TYPE.CANCEL, call, { reason: "nobody waits" }));
+      await pause(CANCEL_AGAIN_MS);
+    }
+  };
+  const [end] = await Promise.all([ended.finally(() => over = true), say()]);
+  return end;
 }
 
 async function answersPing(control: Caller): Promise<void> {
@@ -37,15 +45,13 @@ export const CANCEL: readonly Case[] = [
   cancels("ends a waiting call with cancelled, long before its time", WAIT, async (scene) => {
     const [caller, control] = [await scene.caller(), await scene.control()];
     const call = await caller.begin('{"ms":30000}');
-    await cancel(control, call);
-    failureOf(await caller.answer(call, 3_000), "cancelled");
+    failureOf(await cancel(control, call, caller.answer(call, 3_000)), "cancelled");
   }),
   cancels("takes the next call on the connection of a cancelled one", WAIT, async (scene) => {
     const [caller, control] = [await scene.caller(), await scene.control()];
     for (let i = 0; i < 3; i++) {
       const call = await caller.begin('{"ms":30000}');
-      await cancel(control, call);
-      failureOf(await caller.answer(call, 3_000), "cancelled");
+      failureOf(await cancel(control, call, caller.answer(call, 3_000)), "cancelled");
       expectSame(await caller.one('{"ms":1}').then(JSON.parse), { waited: 1 }, "the answer");
     }
   }),
@@ -57,8 +63,7 @@ export const CANCEL: readonly Case[] = [
     ];
     const named = await one.begin('{"ms":30000}');
     const beside = await other.begin('{"ms":600}');
-    await cancel(control, named);
-    failureOf(await one.answer(named, 3_000), "cancelled");
+    failureOf(await cancel(control, named, one.answer(named, 3_000)), "cancelled");
     expectSame(JSON.parse(textOf(onlyFrame(await other.answer(beside)).body)), {
       waited: 600,
     }, "the answer");
@@ -76,9 +81,9 @@ export const CANCEL: readonly Case[] = [
   cancels("takes CANCEL twice", WAIT, async (scene) => {
     const [caller, control] = [await scene.caller(), await scene.control()];
     const call = await caller.begin('{"ms":30000}');
-    await cancel(control, call);
     await control.peer.write(packFrame(TYPE.CANCEL, call, {}));
-    failureOf(await caller.answer(call, 3_000), "cancelled");
+    failureOf(await cancel(control, call, caller.answer(call, 3_000)), "cancelled");
+    await control.peer.write(packFrame(TYPE.CANCEL, call, {}));
     await answersPing(control);
   }),
   cancels("answers as usual when a cancelled call ends by itself", {
@@ -87,8 +92,7 @@ export const CANCEL: readonly Case[] = [
   }, async (scene) => {
     const [caller, control] = [await scene.caller(), await scene.control()];
     const call = await caller.begin('{"ms":400}');
-    await cancel(control, call);
-    const { failure, frames } = await caller.answer(call);
+    const { failure, frames } = await cancel(control, call, caller.answer(call));
     const good = failure === undefined ? frames.length === 1 : failure.error === "cancelled";
     expect(good, "one frame, or cancelled", failure ?? `${frames.length} frames`);
     await caller.one('{"ms":1}');
@@ -100,9 +104,8 @@ export const CANCEL: readonly Case[] = [
       const [caller, control] = [await scene.caller(), await scene.control()];
       const call = await caller.begin('{"ms":6000}');
       const began = performance.now();
-      await cancel(control, call);
       // Where a nap can be ended, this is no stuck call.
-      if (await interrupted(caller, call)) return;
+      if (await cancel(control, call, interrupted(caller, call))) return;
       const code = await scene.subject.exit("an exit with 75", 4_000);
       expectSame(code, EXIT_STUCK, "exit code");
       const took = performance.now() - began;
@@ -119,9 +122,12 @@ export const CANCEL: readonly Case[] = [
     ];
     const beside = await good.begin('{"ms":1500}', undefined, 10_000);
     const call = await bad.begin('{"ms":8000}');
-    await cancel(control, call);
-    onlyFrame(await good.answer(beside));
-    if (await interrupted(bad, call)) return;
+    const [answer, ended] = await Promise.all([
+      good.answer(beside),
+      cancel(control, call, interrupted(bad, call)),
+    ]);
+    onlyFrame(answer);
+    if (ended) return;
     expectSame(await scene.subject.exit("an exit with 75", 5_000), EXIT_STUCK, "exit code");
   }, true),
   cancels(
@@ -135,8 +141,7 @@ export const CANCEL: readonly Case[] = [
       ];
       await good.begin('{"ms":8000}', undefined, 500);
       const call = await bad.begin('{"ms":8000}');
-      await cancel(control, call);
-      if (await interrupted(bad, call)) return;
+      if (await cancel(control, call, interrupted(bad, call))) return;
       expectSame(await scene.subject.exit("an exit with 75", 4_000), EXIT_STUCK, "exit code");
     },
     true,
