@@ -65,13 +65,17 @@ export class Mailbox<Message extends Parcel> {
     const state = Atomics.load(this.#control, STATE);
     if (state === EMPTY) return undefined;
     const message = state === FULL ? this.#read() : undefined;
-    Atomics.store(this.#control, STATE, EMPTY);
+    // Stays what it is when the reader has been sent away meanwhile.
+    Atomics.compareExchange(this.#control, STATE, state, EMPTY);
     return message;
   }
 
   /** Reader: blocks until there is a message; `undefined` when it is to leave. */
   wait(): Message | undefined {
-    Atomics.wait(this.#control, STATE, EMPTY);
+    // A writer that lost the processor may notify when its message was taken long ago.
+    while (Atomics.load(this.#control, STATE) === EMPTY) {
+      Atomics.wait(this.#control, STATE, EMPTY);
+    }
     return this.take();
   }
 
