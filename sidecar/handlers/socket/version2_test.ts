@@ -297,9 +297,13 @@ for (
       await ending.promise;
       await peer.write(frame(TYPE.ERROR, number, { error: "cancelled", details: {} }));
     }, async (handler) => {
-      await assert.rejects(handler.handle(call("1", stopped()), new Sink()));
-      await handler.ready(within());
-      assert.ok(heard.size === 1 && [...heard.values()][0]! > 1);
+      try {
+        await assert.rejects(handler.handle(call("1", stopped()), new Sink()));
+        await handler.ready(within());
+        assert.ok(heard.size === 1 && [...heard.values()][0]! > 1);
+      } finally {
+        ending.resolve();
+      }
     }, {
       onCancel(number) {
         const times = (heard.get(number) ?? 0) + 1;
