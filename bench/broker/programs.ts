@@ -13,6 +13,7 @@ const PROGRAMS: readonly Program[] = [
   "bench/broker/function_sidecar",
   "bench/broker/relay",
 ];
+const V8_FLAGS = v8Flags("sidecar");
 const RUN = ["run", "-A", "--no-config", "--no-lock", "--unstable-worker-options"];
 const WARM = new URL("../../images/warm.ts", import.meta.url).pathname;
 
@@ -45,5 +46,5 @@ async function make(): Promise<string> {
 }
 
 function environment(folder: string): Record<string, string> {
-  return { DENO_DIR: join(folder, "cache"), DENO_V8_FLAGS: v8Flags("sidecar") };
+  return { DENO_DIR: join(folder, "cache"), DENO_V8_FLAGS: V8_FLAGS };
 }

@@ -71,9 +71,7 @@ export interface ResultsAnswer {
   readonly idle: boolean;
 }
 
-/**
- * From a worker: it is loaded; it could not load; calls ended; the guest asks for something.
- */
+/** From a worker: it is loaded; it could not load; calls ended; the guest asks for something. */
 export type WorkerAnswer =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly error: PlainError }

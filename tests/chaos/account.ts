@@ -11,6 +11,8 @@ import { waitFor } from "./wait.ts";
 
 /** How long queues may take to be empty after the last envelope has arrived. */
 const EMPTY_MS = 20_000;
+/** Longer than a message that the broker has takes to the end actor. */
+const STILL_MS = 2_000;
 /** Folders of thousands of files are not looked at more often. */
 const LOOK_MS = 200;
 
@@ -44,6 +46,22 @@ export async function untilArrived(fleet: Fleet, count: number, limitMs = CASE_M
   const look = async () => (seen = await arrived(fleet)) >= count;
   const what = () => `${count} envelopes at the end actors; there are ${seen}`;
   await waitFor(what, look, limitMs, LOOK_MS);
+}
+
+/**
+ * Resolves with how many envelopes are at an end actor when that stays the same. An empty queue and
+ * an end actor without work are not enough: what lies between the two, or between a publish and its
+ * queue, shows in neither.
+ */
+export async function untilStill(fleet: Fleet, limitMs: number): Promise<number> {
+  let [count, since] = [-1, 0];
+  const look = async () => {
+    const now = await arrived(fleet);
+    if (now !== count) [count, since] = [now, performance.now()];
+    return performance.now() - since >= STILL_MS;
+  };
+  await waitFor(() => `nothing more arrives; ${count} have`, look, limitMs, LOOK_MS);
+  return count;
 }
 
 /** Waits until all has arrived, fails on anything that is not as it must be, and clears it away. */

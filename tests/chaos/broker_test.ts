@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Rabbitmq } from "../../tools/services/rabbitmq.ts";
-import { arrived } from "./account.ts";
+import { arrived, untilStill } from "./account.ts";
 import {
   brokerEnv,
   brokerMissing,
@@ -20,8 +20,6 @@ import { ROUTE } from "./work.ts";
 const END_SHOWN_MS = 2_000;
 const ALARM_SHOWN_MS = 5_000;
 const BLOCKED = /takes no messages/;
-/** Longer than a message that the broker has takes to the end actor. */
-const STILL_MS = 2_000;
 /** More than any sidecar prefetches: to take so many it has to acknowledge. */
 const BACKLOG = 300;
 /** The broker takes messages back after this time, and looks for such this often. */
@@ -103,7 +101,7 @@ async function starve(
     await untilTrouble(fleet, "note", BLOCKED, ALARM_SHOWN_MS);
     // Acknowledging is what ends an alarm: what had been sent is worked off,
     await waitFor(() => "the backlog is gone", async () => await waiting() === 0, 20_000);
-    const before = await untilStill(fleet);
+    const before = await untilStill(fleet, 20_000);
     // and nothing more is sent.
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 3));
     assert.equal(await arrived(fleet), before);
@@ -118,21 +116,6 @@ async function starve(
   const ms = Math.round(performance.now() - began);
   tell(`alarm for ${ms} ms, ready after ${await untilBack(fleet)} ms`);
   await account({ duplicatesAtMost: 0 });
-}
-
-/**
- * Resolves with how many have arrived when that stays the same. An empty queue and an end actor
- * without work are not enough: what lies between the two, or between a publish and its queue, shows
- * in neither.
- */
-async function untilStill(fleet: Stage["fleet"]): Promise<number> {
-  let [count, since] = [-1, 0];
-  await waitFor(() => `nothing more arrives; ${count} have`, async () => {
-    const now = await arrived(fleet);
-    if (now !== count) [count, since] = [now, performance.now()];
-    return performance.now() - since >= STILL_MS;
-  }, 20_000);
-  return count;
 }
 
 Deno.test({

@@ -3,7 +3,7 @@
 import type { Case } from "../case.ts";
 import { type Caller, failureOf, onlyFrame } from "../caller.ts";
 import { expect, expectSame } from "../fault.ts";
-import { packFrame, textOf, TYPE } from "../wire.ts";
+import { concat, packFrame, textOf, TYPE } from "../wire.ts";
 import { pause } from "../wait.ts";
 
 const EXIT_STUCK = 75;
@@ -24,11 +24,16 @@ function stuck(concurrency: string): Case["setup"] {
 }
 
 /** CANCEL as the sidecar says it: until the call has ended, as it may overtake its CALL. */
-async function cancel<T>(control: Caller, call: number, ended: Promise<T>): Promise<T> {
+async function cancel<T>(
+  control: Caller,
+  call: number,
+  ended: Promise<T>,
+  frames = packFrame(TYPE.CANCEL, call, { reason: "nobody waits" }),
+): Promise<T> {
   let over = false;
   const say = async () => {
     while (!over) {
-      await control.peer.write(packFrame(TYPE.CANCEL, call, { reason: "nobody waits" }));
+      await control.peer.write(frames);
       await pause(CANCEL_AGAIN_MS);
     }
   };
@@ -81,9 +86,11 @@ export const CANCEL: readonly Case[] = [
   cancels("takes CANCEL twice", WAIT, async (scene) => {
     const [caller, control] = [await scene.caller(), await scene.control()];
     const call = await caller.begin('{"ms":30000}');
-    await control.peer.write(packFrame(TYPE.CANCEL, call, {}));
-    failureOf(await cancel(control, call, caller.answer(call, 3_000)), "cancelled");
-    await control.peer.write(packFrame(TYPE.CANCEL, call, {}));
+    const twice = concat(
+      packFrame(TYPE.CANCEL, call, { reason: "nobody waits" }),
+      packFrame(TYPE.CANCEL, call, {}),
+    );
+    failureOf(await cancel(control, call, caller.answer(call, 3_000), twice), "cancelled");
     await answersPing(control);
   }),
   cancels("answers as usual when a cancelled call ends by itself", {

@@ -14,7 +14,7 @@ import {
 } from "../handler.ts";
 import { Alarm } from "../alarm.ts";
 import { Connection } from "./connection.ts";
-import { Exchange, type Outcome } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { cancelled, settles } from "../limit.ts";
 import { removeReadyFile } from "./ready_file.ts";
 import type { Session, SessionOptions } from "./session.ts";
@@ -132,10 +132,9 @@ export class Version2 implements Session {
     const limitAt = performance.now() + call.limitMs;
     const limit = this.#alarm.set(call.limitMs, () => exchange.stop("limit"));
     void connection.call(exchange, head, call.envelope.payload);
-    let outcome: Outcome | undefined;
     let unheeded: string | undefined;
     try {
-      outcome = await exchange.outcome;
+      const outcome = await exchange.outcome;
       if (typeof outcome === "object") return outcome;
       if (outcome === "cancel") {
         // Half the grace, so that no call begins here any more when the runtime's watchdog, after
